@@ -5,6 +5,8 @@ import { sizeMiB } from './size.ts';
 const fileName = z.string().regex(/^[^/\0]+$/, 'expected a file name without "/"').refine((name) => name !== '.' && name !== '..', 'expected a file name');
 const sha512 = z.string().regex(/^[0-9a-f]{128}$/, 'expected 128 lower-case hex digits (SHA-512)');
 
+const address = z.url({ protocol: /^https?$/, error: 'expected an http or https address' });
+
 const debianSource = z.strictObject({
   debian: z
     .strictObject({
@@ -17,8 +19,8 @@ const debianSource = z.strictObject({
 });
 
 const urlSource = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).describe('Upstream address'),
-  mirrors: z.array(z.url({ protocol: /^https?$/ })).default([]),
+  url: address.describe('Upstream address'),
+  mirrors: z.array(address).default([]),
   file: fileName.optional().describe('Name in the build; the last part of the address unless told'),
   sha512,
 });

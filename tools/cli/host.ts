@@ -1,0 +1,12 @@
+import type { Streams } from '../report/reporter.ts';
+
+/** The program's surroundings, read once in Makefile.ts. */
+export interface Host {
+  readonly home: string;
+  /** The checkout that Makefile.ts is in; --directory names another. */
+  readonly projectDir: string;
+  readonly cacheDir: string;
+  readonly configFile: string;
+  readonly colour: boolean;
+  readonly streams: Streams;
+}

@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+
+import { addBuild } from './build.ts';
+import { addClean } from './clean.ts';
+import { addDoctor } from './doctor.ts';
+import { addExplain } from './explain.ts';
+import { addFetch } from './fetch.ts';
+import { addGc } from './gc.ts';
+import type { Host } from './host.ts';
+import { addList } from './list.ts';
+import { addPlan } from './plan.ts';
+import { addRun } from './run.ts';
+import { addSchema } from './schema.ts';
+import { addSdk } from './sdk.ts';
+import { EXIT, runSession } from './session.ts';
+import type { Globals, RunVerb, Verb } from './session.ts';
+import { addShell } from './shell.ts';
+
+const VERBS: readonly Verb[] = [addBuild, addPlan, addExplain, addRun, addShell, addFetch, addList, addDoctor, addGc, addClean, addSdk, addSchema];
+
+/** The command line. `status` is the exit status once it has been parsed. */
+export function makeProgram(host: Host): { program: Command; status: () => number } {
+  const program = new Command('npx tsx Makefile.ts')
+    .description('Builds immutable operating systems that host containers: sources to packages to a bootable image.')
+    .option('--json', 'print events and results as JSON, one a line', false)
+    .option('--no-color', 'print without colour')
+    .option('-C, --directory <dir>', 'work on the checkout in <dir>', host.projectDir)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.streams.out.write(text),
+      writeErr: (text) => void host.streams.err.write(text),
+    });
+  let status: number = EXIT.ok;
+  const run: RunVerb = async (work) => {
+    status = await runSession(host, program.opts<Globals>(), work);
+  };
+  for (const add of VERBS) add(program, run);
+  return { program, status: () => status };
+}

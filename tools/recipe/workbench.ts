@@ -1,0 +1,28 @@
+import type { Project } from '../config/project.ts';
+import type { EventSink } from '../graph/events.ts';
+import { runGraph } from '../graph/scheduler.ts';
+import type { GraphOptions, GraphResult } from '../graph/scheduler.ts';
+import type { Store } from '../graph/store.ts';
+import type { Task } from '../graph/task.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { ToolRoot } from '../sdk/tool-root.ts';
+import type { FetchOptions } from '../sources/fetch.ts';
+
+/** What every recipe works with: the checkout, the store, the sandbox and its tools. */
+export interface Workbench {
+  readonly project: Project;
+  readonly store: Store;
+  readonly sandbox: Sandbox;
+  readonly sdk: ToolRoot;
+  readonly fetch: FetchOptions;
+  readonly sink: EventSink;
+  readonly limits: Pick<GraphOptions, 'cores' | 'memoryMiB' | 'keepGoing' | 'signal'>;
+}
+
+/**
+ * Runs one phase of a command.
+ * @throws BuildError graph/failed when a task failed; what failed has been told through events by then
+ */
+export async function runPhase(bench: Workbench, title: string, targets: readonly Task[]): Promise<GraphResult> {
+  return await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink, title });
+}

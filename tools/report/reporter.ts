@@ -1,0 +1,32 @@
+import type { EventSink } from '../graph/events.ts';
+import { jsonReporter } from './json.ts';
+import { makePaint } from './paint.ts';
+import { plainReporter } from './plain.ts';
+
+/** Where a reporter writes: results to `out`, everything else to `err`. */
+export interface Streams {
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
+}
+
+export interface Reporter {
+  readonly sink: EventSink;
+  /** Ends live display; nothing is printed afterwards. */
+  close(): Promise<void>;
+}
+
+export interface ReporterOptions {
+  readonly json: boolean;
+  readonly colour: boolean;
+  readonly streams: Streams;
+}
+
+/** JSON where asked for, live display on a terminal, plain lines elsewhere. */
+export async function makeReporter({ json, colour, streams }: ReporterOptions): Promise<Reporter> {
+  if (json) return jsonReporter(streams);
+  const paint = makePaint(colour);
+  if (!streams.err.isTTY) return plainReporter(streams, paint);
+  // Only a terminal pays for loading the live display.
+  const { terminalReporter } = await import('./terminal.ts');
+  return terminalReporter(streams, paint);
+}
