@@ -13,7 +13,9 @@ export interface Digest {
 }
 
 export function parseSha256(text: string): Sha256 {
-  if (!/^[0-9a-f]{64}$/.test(text)) throw new TypeError(`Expected 64 lower-case hex digits, got ${JSON.stringify(text)}`);
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new TypeError(`Expected 64 lower-case hex digits, got ${JSON.stringify(text)}`);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand's one constructor
   return text as Sha256;
 }
 
@@ -25,8 +27,8 @@ export function digestOf(content: string | Uint8Array): Digest {
 export async function digestFile(path: string): Promise<Digest> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const bytes = chunk as Buffer;
+  const chunks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 });
+  for await (const bytes of chunks) {
     hash.update(bytes);
     size += bytes.byteLength;
   }

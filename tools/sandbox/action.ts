@@ -1,6 +1,7 @@
 import type { Json, Output } from '../graph/task.ts';
 
 /** Where an action finds its inputs and leaves its outputs: the same on every machine. */
+export const SANDBOX_HOME = '/slipway/home';
 export const SANDBOX_OUT = '/slipway/out';
 export const SANDBOX_BUILD = '/slipway/build';
 
@@ -21,12 +22,17 @@ export interface Action {
   /** Absolute sandbox path -> content, read-only there. */
   readonly inputs: Readonly<Record<string, ActionInput>>;
   /** Names below SANDBOX_OUT that must exist afterwards; `files` collects every file found below it instead. */
-  readonly outputs: { readonly type: 'files' } | { readonly type: 'named'; readonly names: Readonly<Record<string, 'file' | 'tree'>> };
+  readonly outputs:
+    | { readonly type: 'files' }
+    | { readonly type: 'named'; readonly names: Readonly<Record<string, 'file' | 'tree'>> };
   /** Starting directory; SANDBOX_BUILD, writable and empty, unless told. */
   readonly cwd?: string;
 }
 
+/** Raised when what every action sees changes without being in it: mounts, fixed environment, host name. */
+const REVISION = 1;
+
 export function actionKey(action: Action): Json {
-  // A second home of the shape would drift: the action is its own key.
-  return action as unknown as Json;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a second home of the shape would drift: the action is its own key
+  return { sandbox: REVISION, ...(action as unknown as Record<string, Json>) };
 }

@@ -1,0 +1,105 @@
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { BuildError } from '../errors.ts';
+import type { Store } from '../graph/store.ts';
+import type { Output, Outputs, RunContext } from '../graph/task.ts';
+import { quoteCommand, runCommand, type CommandResult } from '../process/command.ts';
+import type { Action } from './action.ts';
+import { commandFailed } from './failure.ts';
+import { mountOptions } from './mounts.ts';
+import { collectOutputs } from './outputs.ts';
+import type { Sandbox } from './sandbox.ts';
+import { parseTimes, WRAPPER } from './wrapper.ts';
+
+/** Where a Debian tree keeps its loader and libraries, by Node's name of this machine. */
+const LOADERS: Readonly<Record<string, { readonly loader: string; readonly libraries: string }>> = {
+  x64: { loader: 'usr/lib64/ld-linux-x86-64.so.2', libraries: 'usr/lib/x86_64-linux-gnu' },
+  arm64: { loader: 'usr/lib/ld-linux-aarch64.so.1', libraries: 'usr/lib/aarch64-linux-gnu' },
+};
+
+/**
+ * bubblewrap out of the lowest layer itself, started by that layer's own loader: the host needs neither it nor its libraries. User
+ * namespaces make the builder root inside, so it runs the same for root and for an ordinary user.
+ */
+export class BubblewrapSandbox implements Sandbox {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async run(action: Action, context: RunContext): Promise<Outputs> {
+    const { workDir } = context;
+    const options = mountOptions(action, { store: this.#store, workDir, cores: context.cores });
+    const tail: string[] = [];
+    const result = await this.#bubblewrap({ action, options, context }, (line) => {
+      tail.push(line);
+      if (tail.length > 50) tail.shift();
+      context.log(line);
+    });
+    context.signal.throwIfAborted();
+    if (result.status !== 0) throw commandFailed(action, result, { lines: tail, storeDir: this.#store.dir });
+    return await collectOutputs(action, join(workDir, 'out'), this.#store);
+  }
+
+  async shell(action: Action, { workDir, cores }: RunContext): Promise<number> {
+    const options = mountOptions(action, { store: this.#store, workDir, cores });
+    // `replay` in the shell is the very command, in the place it starts in.
+    const rc = `PS1='[slipway \\w]# '\nreplay() { ${quoteCommand(action.argv)}; }\n`;
+    writeFileSync(join(workDir, 'home', '.bashrc'), rc);
+    const command = [...this.#program(action), ...options, '--', '/usr/bin/bash', '-i'];
+    const { status } = await runCommand(command, { env: {} });
+    return status ?? 1;
+  }
+
+  async #bubblewrap({ action, options, context }: Invocation, onLine: (line: string) => void): Promise<CommandResult> {
+    const { workDir, signal } = context;
+    const argsPath = join(workDir, 'bwrap-args');
+    const timesPath = join(workDir, 'times');
+    // By file, for a hundred layers and more are longer than an argument list may be.
+    writeFileSync(argsPath, options.map((option) => `${option}\0`).join(''));
+    const fds = [openSync(timesPath, 'w'), openSync(argsPath, 'r')];
+    const command = [
+      ...this.#program(action),
+      '--args',
+      '4',
+      '--',
+      '/usr/bin/bash',
+      '-c',
+      WRAPPER,
+      'slipway',
+      ...action.argv,
+    ];
+    try {
+      return await runCommand(command, { env: {}, onLine, signal, fds });
+    } finally {
+      for (const fd of fds) closeSync(fd);
+      context.addCpuSeconds(parseTimes(readFileSync(timesPath, 'utf8')));
+    }
+  }
+
+  #program({ layers: [lowest] }: Action): string[] {
+    const root = this.#store.pathOf(lowestLayer(lowest));
+    const { loader, libraries } = loaderOfThisMachine();
+    return [join(root, loader), '--library-path', join(root, libraries), join(root, 'usr/bin/bwrap')];
+  }
+}
+
+interface Invocation {
+  readonly action: Action;
+  readonly options: readonly string[];
+  readonly context: RunContext;
+}
+
+function lowestLayer(layer: Output | undefined): Output {
+  if (layer === undefined)
+    throw new TypeError('Expected an action with at least one layer, the one that carries bubblewrap');
+  return layer;
+}
+
+function loaderOfThisMachine(): { loader: string; libraries: string } {
+  const found = LOADERS[process.arch];
+  if (found !== undefined) return found;
+  throw new BuildError('sandbox/unknown-machine', `Cannot run a sandbox on "${process.arch}": expected x64 or arm64`);
+}

@@ -1,0 +1,34 @@
+import { BuildError } from '../errors.ts';
+import { freeBytes, storeFull } from '../graph/disk.ts';
+import { quoteCommand, type CommandResult } from '../process/command.ts';
+import type { Action } from './action.ts';
+import { noUserNamespaces } from './user-namespaces.ts';
+
+/** Less than this, and a "No space left on device" was the store's disk, not something small inside the sandbox. */
+const FULL_BYTES = 64 << 20;
+
+interface Said {
+  /** The last lines of the log. */
+  readonly lines: readonly string[];
+  readonly storeDir: string;
+}
+
+/** Says what a failed command means: the command's own failure, or the host's. */
+export function commandFailed({ argv }: Action, result: CommandResult, { lines, storeDir }: Said): BuildError {
+  if (
+    lines.some((line) =>
+      /^bwrap: .*(user namespace|uid map|No permissions to creat|Operation not permitted)/.test(line),
+    )
+  ) {
+    return noUserNamespaces(lines.find((line) => line.startsWith('bwrap: ')));
+  }
+  const full =
+    lines.some((line) => line.includes('No space left on device')) && (freeBytes(storeDir) ?? FULL_BYTES) < FULL_BYTES;
+  const how = result.status === undefined ? `was ended by ${result.killedBy}` : `exited with status ${result.status}`;
+  const seconds = (result.durationMs / 1000).toFixed(1);
+  return new BuildError('sandbox/command-failed', `Cannot run ${quoteCommand(argv)}: it ${how} after ${seconds} s`, {
+    hint:
+      result.status === 137 ? 'Something killed it, most often for want of memory: build with fewer cores' : undefined,
+    cause: full ? storeFull(storeDir) : undefined,
+  });
+}
