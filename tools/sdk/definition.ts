@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+
+import { readManifest } from '../config/yaml.ts';
+import { BuildError, throwAll } from '../errors.ts';
+import { lockSchema } from './lock.ts';
+import type { Lock } from './lock.ts';
+import { requestSchema } from './request.ts';
+import type { Request } from './request.ts';
+
+export const TOOL_ROOTS = ['sdk', 'vm'] as const;
+export type ToolRootName = (typeof TOOL_ROOTS)[number];
+
+export function requestFile(name: ToolRootName): string {
+  return fileURLToPath(new URL(`${name}.yaml`, import.meta.url));
+}
+
+export function lockFile(name: ToolRootName): string {
+  return fileURLToPath(new URL(`${name}.lock.yaml`, import.meta.url));
+}
+
+/** @throws BuildError config/... */
+export function readRequest(name: ToolRootName): Request {
+  const errors: BuildError[] = [];
+  const request = readManifest(requestFile(name), requestSchema, errors);
+  throwAll(errors);
+  if (request === undefined) throw new TypeError('a request without complaints has a value');
+  return request.value;
+}
+
+/**
+ * What a root is made of, and what is done to it.
+ * @throws BuildError config/..., sdk/stale-lock
+ */
+export function readDefinition(name: ToolRootName): { readonly request: Request; readonly lock: Lock } {
+  const request = readRequest(name);
+  const errors: BuildError[] = [];
+  const lock = readManifest(lockFile(name), lockSchema, errors);
+  throwAll(errors);
+  if (lock === undefined) throw new TypeError('a lock without complaints has a value');
+  const asked = new Set(lock.value.asked);
+  const missing = request.packages.filter((wanted) => !asked.has(wanted));
+  if (missing.length > 0 || asked.size !== new Set(request.packages).size || lock.value.suite !== request.suite)
+    throw stale(name, missing);
+  return { request, lock: lock.value };
+}
+
+function stale(name: ToolRootName, missing: readonly string[]): BuildError {
+  const finding =
+    missing.length === 0 ? 'its lock was made for another request' : `its lock was made without ${missing.join(', ')}`;
+  return new BuildError('sdk/stale-lock', `Cannot make tool root "${name}": ${finding}`, {
+    at: { file: lockFile(name), line: 1, column: 1 },
+    hint: `Run: npx tsx Makefile.ts sdk update ${name}`,
+  });
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+
+import { digestOf } from '../graph/digest.ts';
+import type { Inputs, Output, Task } from '../graph/task.ts';
+import { lockFile, requestFile } from './definition.ts';
+import type { ToolRootName } from './definition.ts';
+import { filesTask } from './files-task.ts';
+import { makeRoot } from './make-root.ts';
+import type { Workshop } from './make-root.ts';
+
+/** Pinned tools as layers of a sandbox's `/`, lowest first. */
+export interface ToolRoot {
+  readonly tasks: readonly Task[];
+  layers(inputs: Inputs): readonly Output[];
+}
+
+/** Raised when the same lock would give another tree. */
+const UNPACK_VERSION = 1;
+const ROOT = 'root';
+
+/** The packages of a root, and over those of `sdk` what is in files/: our RPM macros and compiler wrappers. */
+export function toolRoot(name: ToolRootName, workshop: Workshop): ToolRoot {
+  const packages = packagesTask(name, workshop);
+  const files =
+    name === 'sdk'
+      ? filesTask(`tool-root/${name}-files`, new URL('files/', import.meta.url), workshop.store)
+      : undefined;
+  return {
+    tasks: files === undefined ? [packages] : [packages, files],
+    layers: (inputs) => [packages, ...(files === undefined ? [] : [files])].map((task) => inputs.output(task, ROOT)),
+  };
+}
+
+/** The texts are read for the key and parsed only when there is something to do: a lock takes longer to parse than a build to see that it is done. */
+function packagesTask(name: ToolRootName, workshop: Workshop): Task {
+  const texts = [requestFile(name), lockFile(name)].map((file) => digestOf(readFileSync(file)).hash);
+  return {
+    id: `tool-root/${name}`,
+    title: `Unpack the tool root "${name}"`,
+    needs: [],
+    cost: { cores: 2, memoryMiB: 512, network: true },
+    resolve: () => ({
+      key: { type: 'tool-root', unpack: UNPACK_VERSION, request: texts[0] ?? '', lock: texts[1] ?? '' },
+      run: async (context) => ({ [ROOT]: await makeRoot(name, workshop, context) }),
+    }),
+  };
+}
