@@ -1,0 +1,66 @@
+/** What GRUB and the kernel are told. */
+
+export interface BootConfig {
+  readonly title: string;
+  readonly kernelParameters: readonly string[];
+  readonly verity: VerityTable;
+}
+
+export interface VerityTable {
+  readonly dataBlocks: number;
+  readonly rootHash: string;
+  readonly salt: string;
+}
+
+/** Stands for the root hash until the step that knows it puts it in. */
+export const ROOT_HASH = '@ROOT_HASH@';
+
+const BLOCK_BYTES = 4096;
+const SECTORS_PER_BLOCK = BLOCK_BYTES / 512;
+
+/**
+ * grub.cfg of a boot partition. GRUB's core sets `boot_uuid` to that partition's GUID before it reads this, so the same file
+ * serves either bank, and the root that is opened is the one beside the kernel that was loaded.
+ */
+export function grubConfig({ title, kernelParameters, verity }: BootConfig): string {
+  return `set default=0
+set timeout=0
+set dm_verity_root="${verityTable(verity)}"
+
+menuentry ${quote(title)} --unrestricted {
+  linux /vmlinuz ${kernelLine(kernelParameters)}
+  boot
+}
+`;
+}
+
+/** One device for the kernel's dm-init: root and hash are the two partitions after boot. */
+export function verityTable({ dataBlocks, rootHash, salt }: VerityTable): string {
+  const [data, hash] = [1, 2].map((offset) => `PARTUUID=$boot_uuid/PARTNROFF=${offset}`);
+  const table = [0, dataBlocks * SECTORS_PER_BLOCK, 'verity', 1, data, hash, BLOCK_BYTES, BLOCK_BYTES, dataBlocks];
+  // The tree begins behind the superblock, in block 1. Blocks of zeros are not read: some volumes return noise for what was never written.
+  const rest = [1, 'sha256', rootHash, salt, 2, 'restart_on_corruption', 'ignore_zero_blocks'];
+  return `root,,,ro,${[...table, ...rest].join(' ')}`;
+}
+
+/** No `selinux=1 enforcing=1`: no package carries a policy yet, and a kernel that enforces without one does not start init. */
+function kernelLine(parameters: readonly string[]): string {
+  return [
+    ...parameters.map(word),
+    'root=/dev/dm-0 rootwait ro',
+    'raid=noautodetect',
+    'random.trust_cpu=on',
+    'dm-mod.create="$dm_verity_root"',
+    '--',
+    'systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true',
+  ].join(' ');
+}
+
+/** A parameter as GRUB's script reads it back. */
+function word(parameter: string): string {
+  return /^[\w.,:=?@%+/-]+$/.test(parameter) ? parameter : quote(parameter);
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,47 @@
+/** The one home of artifact names. Updaters and publishers find files by them. */
+import type { Arch } from '../config/arch.ts';
+import type { ImageManifest } from '../config/variant.ts';
+import type { Disk } from './layout.ts';
+
+export interface ImageName {
+  readonly osName: string;
+  readonly variant: string;
+  readonly arch: Arch;
+  readonly version: string;
+  readonly buildId: string;
+}
+
+/** Below build/images/. */
+export function variantDirectory({ arch, variant }: ImageName): string {
+  return `${arch}-${variant}`;
+}
+
+export function versionDirectory({ version, buildId }: ImageName): string {
+  return `${version}-${buildId}`;
+}
+
+/** `suffix` is what tells the artifacts of one image apart: `-boot.ext4.lz4`. */
+export function fileName(name: ImageName, suffix: string): string {
+  return `${stem(name)}-${name.version}-${name.buildId}${suffix}`;
+}
+
+/** Names that outlive a build: without version, with it, and as people write it. */
+export function linkNames(name: ImageName, suffix: string): string[] {
+  return ['', `-${name.version}`, `-v${name.version}`].map((version) => `${stem(name)}${version}${suffix}`);
+}
+
+function stem({ osName, variant, arch }: ImageName): string {
+  return `${osName}-${variant}-${arch}`;
+}
+
+export const BOOT_SUFFIX = '-boot.ext4.lz4';
+export const VERITY_SUFFIX = '-root.verity.lz4';
+export const INVENTORY_SUFFIX = '-inventory.json';
+
+export function rootSuffix(type: 'erofs' | 'ext4'): string {
+  return `-root.${type}.lz4`;
+}
+
+export function diskSuffix(disk: Disk['key'], format: ImageManifest['format']): string {
+  return `${disk === 'data' ? '-data' : ''}.${format === 'raw' ? 'img.lz4' : format}`;
+}

@@ -1,0 +1,24 @@
+# disk.sh: partition images at their places and a partition table around them -> disk, in FORMAT.
+truncate -s "${SIZE_MIB}M" disk.raw
+while read -r image start_mib; do
+  # Holes stay holes: most of a disk is empty.
+  dd if="/slipway/in/$image" of=disk.raw bs=1M seek="$start_mib" conv=notrunc,sparse status=none
+done < /slipway/in/places
+
+mapfile -t arguments < /slipway/in/sgdisk
+sgdisk "${arguments[@]}" disk.raw
+# sgdisk exits with 0 whatever it finds.
+sgdisk -v disk.raw | tee report
+grep -q '^No problems found' report
+if [ -e /slipway/in/mbr.img ]; then dd if=/slipway/in/mbr.img of=disk.raw conv=notrunc status=none; fi
+
+case $FORMAT in
+  raw) lz4 -9 -q -T"$SLIPWAY_CORES" disk.raw /slipway/out/disk ;;
+  qcow2) qemu-img convert -f raw -O qcow2 disk.raw /slipway/out/disk ;;
+  vmdk)
+    qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw /slipway/out/disk
+    # The disk's identity is drawn at random: put the one that follows from its content in its place.
+    at=$(head -c 65536 /slipway/out/disk | grep -abo '^CID=' | head -n 1 | cut -d : -f 1)
+    printf 'CID=%s' "$CID" | dd of=/slipway/out/disk bs=1 seek="$at" conv=notrunc status=none
+    ;;
+esac
