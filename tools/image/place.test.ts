@@ -1,4 +1,5 @@
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,7 @@ import { expect, test } from 'vitest';
 import { Store } from '../graph/store.ts';
 import type { Inputs, Outputs, Task } from '../graph/task.ts';
 import type { ImageName } from './names.ts';
-import { placeImage } from './place.ts';
+import { placeArtifacts } from './place.ts';
 
 const NAME: ImageName = { osName: 'slipway', variant: 'metal-dev', arch: 'x86_64', version: '0.1.0', buildId: 'abc' };
 const TASK: Task = {
@@ -36,7 +37,7 @@ class Scene implements AsyncDisposable {
   private constructor(dir: string, store: Store) {
     this.#dir = dir;
     this.#store = store;
-    this.images = join(dir, 'images');
+    this.images = join(dir, 'build/images');
     this.dir = join(this.images, 'x86_64-metal-dev/0.1.0-abc');
   }
 
@@ -49,12 +50,12 @@ class Scene implements AsyncDisposable {
     const outputs: Outputs = Object.fromEntries(
       Object.entries(contents).map(([suffix, text]) => [suffix, this.#store.putBytes(text)]),
     );
-    const results: Inputs = {
+    const result: Inputs = {
       outputs: () => outputs,
       output: (_task, name) => outputs[name] ?? this.#store.putBytes(''),
     };
     const artifacts = Object.keys(contents).map((suffix) => ({ suffix, task: TASK, output: suffix }));
-    return await placeImage({ store: this.#store, results, artifacts, name: NAME, imagesDir: this.images });
+    return await placeArtifacts({ name: NAME, artifacts }, { store: this.#store, result, dir: this.#dir });
   }
 
   read(file: string): string {
@@ -69,7 +70,7 @@ class Scene implements AsyncDisposable {
 
 const DISK = 'slipway-metal-dev-x86_64-0.1.0-abc.img.lz4';
 
-test('placeImage() leaves files, their links, sums and latest', async () => {
+test('placeArtifacts() leaves files, their links, sums and latest', async () => {
   await using scene = await Scene.create();
   const { dir, files } = await scene.place({ '.img.lz4': 'disk', '-inventory.json': '{}' });
   expect(dir).toBe(scene.dir);
@@ -122,6 +123,7 @@ test('an artifact of an earlier build that is made no more goes, with its links;
 
 test('a directory that cannot be made is named', async () => {
   await using scene = await Scene.create();
+  mkdirSync(join(scene.images, '..'));
   writeFileSync(scene.images, 'in the way');
   await expect(scene.place({ '.img.lz4': 'disk' })).rejects.toThrow(`Cannot place the image in "${scene.dir}"`);
 });

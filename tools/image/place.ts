@@ -11,13 +11,16 @@ import type { Store } from '../graph/store.ts';
 import { fileName, linkNames, variantDirectory, versionDirectory, type ImageName } from './names.ts';
 import type { Artifact } from './tasks.ts';
 
+export interface Product {
+  readonly name: ImageName;
+  readonly artifacts: readonly Artifact[];
+}
+
 export interface PlaceOptions {
   readonly store: Store;
-  readonly results: Inputs;
-  readonly artifacts: readonly Artifact[];
-  readonly name: ImageName;
-  /** build/images/ of the checkout. */
-  readonly imagesDir: string;
+  readonly result: Inputs;
+  /** The checkout; artifacts go below build/images/ in it. */
+  readonly dir: string;
 }
 
 export interface PlacedFile {
@@ -33,24 +36,29 @@ export interface PlacedImage {
 const SUMS = 'SHA256SUMS';
 
 /** @throws BuildError image/cannot-place */
-export async function placeImage(options: PlaceOptions): Promise<PlacedImage> {
-  const { name, imagesDir } = options;
-  const dir = join(imagesDir, variantDirectory(name), versionDirectory(name));
+export async function placeArtifacts(product: Product, options: PlaceOptions): Promise<PlacedImage> {
+  const { name, artifacts } = product;
+  const variantDir = join(options.dir, 'build', 'images', variantDirectory(name));
+  const dir = join(variantDir, versionDirectory(name));
   try {
     mkdirSync(dir, { recursive: true });
-    const files = await placeFiles(dir, options);
-    for (const { suffix } of options.artifacts) placeLinks(dir, name, suffix);
-    link(versionDirectory(name), join(imagesDir, variantDirectory(name), 'latest'));
+    const files = await placeFiles(dir, product, options);
+    for (const { suffix } of artifacts) placeLinks(dir, name, suffix);
+    link(versionDirectory(name), join(variantDir, 'latest'));
     return { dir, files };
   } catch (error) {
     throw new BuildError('image/cannot-place', `Cannot place the image in "${dir}"`, { cause: error });
   }
 }
 
-async function placeFiles(dir: string, { store, results, artifacts, name }: PlaceOptions): Promise<PlacedFile[]> {
+async function placeFiles(
+  dir: string,
+  { name, artifacts }: Product,
+  { store, result }: PlaceOptions,
+): Promise<PlacedFile[]> {
   const files = artifacts.map(({ suffix, task, output }) => ({
     path: join(dir, fileName(name, suffix)),
-    output: results.output(task, output),
+    output: result.output(task, output),
   }));
   const vouched = readSums(dir);
   const wanted = files.filter(({ path, output }) => !isUnchanged(path, output, vouched));
