@@ -1,14 +1,17 @@
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { parseSha256, type Sha256 } from './digest.ts';
 import { guardWriteSync } from './disk.ts';
@@ -24,11 +27,13 @@ export interface Result {
   readonly outputs: Outputs;
   readonly durationMs: number;
   readonly cpuSeconds: number;
+  /** The key the task had before: what `explain` compares with once it has run. */
+  readonly replaced?: Sha256 | undefined;
 }
 
 /**
  * `results/ab/<key>`: two lines of JSON, the result and the key document, so that the common reader parses the first alone.
- * `tasks/<id>`: a link to the result the task had last.
+ * `tasks/<id>`: a link that says which key the task had last.
  */
 export class Results {
   readonly #dir: string;
@@ -59,6 +64,11 @@ export class Results {
     return this.#onPath(key, (text) => parseKey(text.slice(text.indexOf('\n') + 1)));
   }
 
+  /** The record alone, whether its outputs are there or not. */
+  readRecord(key: Sha256): Result | undefined {
+    return this.#onPath(key, parseResult);
+  }
+
   write(key: Sha256, printedKey: string, result: Result): void {
     guardWriteSync(this.#dir, () => {
       const aside = this.#session.nextPath();
@@ -72,22 +82,26 @@ export class Results {
   remember(id: TaskId, key: Sha256): void {
     guardWriteSync(this.#tasks, () => {
       const aside = this.#session.nextPath();
-      symlinkSync(join('..', 'results', key.slice(0, 2), key), aside);
+      symlinkSync(shorten(key), aside);
       this.#place(aside, join(this.#tasks, fileNameOf(id)));
     });
   }
 
-  lastKey(id: TaskId): Sha256 | undefined {
-    try {
-      return parseSha256(basename(readlinkSync(join(this.#tasks, fileNameOf(id)))));
-    } catch {
-      return undefined;
+  /** Tasks whose last result was collected start afresh: there is nothing left to compare with. */
+  forgetRemoved(): void {
+    for (const name of readdirSync(this.#tasks)) {
+      const key = readKey(join(this.#tasks, name));
+      if (key === undefined || !existsSync(this.path(key))) unlinkSync(join(this.#tasks, name));
     }
+  }
+
+  lastKey(id: TaskId): Sha256 | undefined {
+    return readKey(join(this.#tasks, fileNameOf(id)));
   }
 
   last(id: TaskId): Result | undefined {
     const key = this.lastKey(id);
-    return key === undefined ? undefined : this.#onPath(key, parseResult);
+    return key === undefined ? undefined : this.readRecord(key);
   }
 
   #onPath<T>(key: Sha256, parse: (text: string) => T): T | undefined {
@@ -111,8 +125,21 @@ export function fileNameOf(id: TaskId): string {
   return encodeURIComponent(id).replaceAll('%2F', ':');
 }
 
+/** A link of up to 59 bytes is kept in its inode; a longer one costs a block and, for each of thousands of tasks, a read. */
+function shorten(key: Sha256): string {
+  return Buffer.from(key, 'hex').toString('base64url');
+}
+
+function readKey(link: string): Sha256 | undefined {
+  try {
+    return parseSha256(Buffer.from(readlinkSync(link), 'base64url').toString('hex'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Undefined for a torn record (a power cut): then the task runs again. */
-function parseResult(text: string): Result | undefined {
+export function parseResult(text: string): Result | undefined {
   const end = text.indexOf('\n');
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `write` above is the only writer
   return end === -1 ? undefined : (JSON.parse(text.slice(0, end)) as Result);

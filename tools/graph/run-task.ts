@@ -37,8 +37,11 @@ async function runLogged({ task, work, key, printedKey }: Lookup, log: TaskLog, 
   const outputs = await work.run(context);
   const durationMs = Math.round(performance.now() - started);
   const { cpuSeconds } = context;
-  const unchanged = isSame(store.results.last(task.id)?.outputs, outputs);
-  store.results.write(key, printedKey, { id: task.id, outputs, durationMs, cpuSeconds });
+  const last = store.results.lastKey(task.id);
+  const lastResult = last === undefined ? undefined : store.results.readRecord(last);
+  const unchanged = isSame(lastResult?.outputs, outputs);
+  const replaced = last === key ? lastResult?.replaced : last;
+  store.results.write(key, printedKey, { id: task.id, outputs, durationMs, cpuSeconds, replaced });
   return { outcome: { type: 'built', durationMs, cpuSeconds, unchanged }, outputs };
 }
 

@@ -40,7 +40,9 @@ export interface GraphResult extends Inputs {
  * @throws BuildError graph/cycle, graph/duplicate-task; a task that fails does not throw
  */
 export async function runGraph(targets: readonly Task[], options: GraphOptions): Promise<GraphResult> {
-  return await new Build(makePlan(targets), options).run();
+  const plan = makePlan(targets);
+  await options.store.session.enter(options.signal);
+  return await new Build(plan, options).run();
 }
 
 class Build {

@@ -1,22 +1,28 @@
 import {
   mkdirSync,
-  readFileSync,
   readdirSync,
   readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { digestOf } from './digest.ts';
-import { errorCode, guardWriteSync, removeTree } from './disk.ts';
+import { errorCode, explainWriteError, guardWriteSync, removeTree } from './disk.ts';
+import { listFolder } from './listing.ts';
+import { isAlive, nameSession } from './liveness.ts';
 
-/** Work of another machine, boot or container cannot be asked whether it lives; untouched for a day, it does not. */
-const FOREIGN_GRACE_MS = 24 * 3600 * 1000;
+/** A live session touches its directory this often: how those who cannot ask the kernel about its process know that it lives. */
+const HEARTBEAT_MS = 30_000;
+/** Silence after which a session of another container or machine is taken for dead: soon where that costs double work at most ... */
+const LOCK_GRACE_MS = 120_000;
+/** ... and late where it would cost a live build its work directories. */
+const SWEEP_GRACE_MS = 3600_000;
 
-let opened = 0;
+const POLL_MS = 100;
 
 /** A directory that is gone when its scope ends. */
 export interface WorkDir extends AsyncDisposable {
@@ -24,27 +30,38 @@ export interface WorkDir extends AsyncDisposable {
 }
 
 /**
- * One opening of the store: the owner of work directories and locks. Its name tells whether its process still lives (kernel,
- * pid namespace, pid, start time), so that what a killed process left behind is known from what a live one is using.
+ * One opening of the store: the owner of work directories and locks. Its name tells whether its process still lives, so that what a
+ * killed process left behind is known from what a live one is using.
  */
 export class Session {
   readonly name: string;
   /** Everything this session has half-done is below here, on the store's file system: finished things are renamed out. */
   readonly dir: string;
-  readonly startedAtMs = Date.now();
+  readonly #storeDir: string;
   readonly #locks: string;
+  #heartbeat: NodeJS.Timeout | undefined;
   #made = 0;
 
   constructor(storeDir: string) {
-    opened += 1;
-    this.name = `${kernelTag()}-${process.pid}-${startTime(process.pid) ?? '0'}-${opened}`;
+    this.#storeDir = storeDir;
+    this.name = nameSession();
     this.dir = join(storeDir, 'work', this.name);
     this.#locks = join(storeDir, 'locks');
   }
 
-  /** A name for something half-done. The session's directory is made by the first: a build with nothing to do writes nothing. */
+  /** Shows gc that a build is at work, and waits for one that came first. A store that cannot be written to has no gc. */
+  async enter(signal: AbortSignal): Promise<void> {
+    try {
+      this.#makeDir();
+    } catch {
+      return;
+    }
+    while (this.#isHeld('gc') && !signal.aborted) await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+
+  /** A name for something half-done. */
   nextPath(): string {
-    if (this.#made === 0) guardWriteSync(this.dir, () => mkdirSync(this.dir, { recursive: true }));
+    guardWriteSync(this.dir, () => this.#makeDir());
     this.#made += 1;
     return join(this.dir, String(this.#made));
   }
@@ -62,13 +79,9 @@ export class Session {
       symlinkSync(this.name, path);
       return true;
     } catch (error) {
-      if (errorCode(error) !== 'EEXIST')
-        return guardWriteSync(path, () => {
-          throw error;
-        });
+      if (errorCode(error) !== 'EEXIST') throw explainWriteError(path, error);
     }
-    const holder = readLink(path);
-    if (holder !== undefined && sessionState(holder) !== 'dead') return false;
+    if (this.#isHeld(name)) return false;
     const mine = this.nextPath();
     symlinkSync(this.name, mine);
     renameSync(mine, path);
@@ -81,59 +94,47 @@ export class Session {
   }
 
   async close(): Promise<void> {
-    if (this.#made > 0) await removeTree(this.dir);
+    if (this.#heartbeat === undefined) return;
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+    await removeTree(this.dir);
+  }
+
+  #isHeld(lock: string): boolean {
+    const holder = readLink(join(this.#locks, lock));
+    return holder !== undefined && isAlive(this.#storeDir, holder, LOCK_GRACE_MS);
+  }
+
+  #makeDir(): void {
+    if (this.#heartbeat !== undefined) return;
+    mkdirSync(this.dir);
+    this.#heartbeat = setInterval(() => touch(this.dir), HEARTBEAT_MS).unref();
   }
 }
 
 /** Removes what dead sessions left in `work/`. */
 export async function sweepDeadSessions(storeDir: string): Promise<void> {
-  const work = join(storeDir, 'work');
-  for (const name of readdirSync(work)) {
-    const path = join(work, name);
-    if (isOver(path, name)) await removeTree(path).catch(() => undefined);
+  for (const name of readdirSync(join(storeDir, 'work'))) {
+    if (isAlive(storeDir, name, SWEEP_GRACE_MS)) continue;
+    await removeTree(join(storeDir, 'work', name)).catch(() => undefined);
   }
 }
 
 /** When the oldest session other than `mine` that may still be at work began, or undefined when there is none. */
 export function oldestLiveSession(storeDir: string, mine: Session): number | undefined {
-  const work = join(storeDir, 'work');
-  const times = readdirSync(work)
-    .filter((name) => name !== mine.name && !isOver(join(work, name), name))
-    .map((name) => statSync(join(work, name), { throwIfNoEntry: false })?.birthtimeMs)
+  const times = listFolder(join(storeDir, 'work'))
+    .filter(({ name }) => name !== mine.name && isAlive(storeDir, name, SWEEP_GRACE_MS))
+    .map(({ path }) => statSync(path, { throwIfNoEntry: false })?.birthtimeMs)
     .filter((time) => time !== undefined);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-function isOver(path: string, name: string): boolean {
-  const state = sessionState(name);
-  if (state !== 'foreign') return state === 'dead';
-  const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return Date.now() - touched > FOREIGN_GRACE_MS;
-}
-
-function sessionState(name: string): 'live' | 'dead' | 'foreign' {
-  const [tag, pid, start] = name.split('-');
-  if (tag !== kernelTag()) return 'foreign';
-  return startTime(Number(pid)) === start ? 'live' : 'dead';
-}
-
-let tagOfThisKernel: string | undefined;
-
-/** Process numbers mean something only within one boot and one pid namespace. */
-function kernelTag(): string {
-  tagOfThisKernel ??= digestOf(
-    readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid'),
-  ).hash.slice(0, 12);
-  return tagOfThisKernel;
-}
-
-/** Field 22 of /proc/<pid>/stat: a process number comes back, a number with its start time does not. */
-function startTime(pid: number): string | undefined {
+function touch(path: string): void {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+    const now = new Date();
+    utimesSync(path, now, now);
   } catch {
-    return undefined;
+    // The store is gone, or full: whoever writes to it next says so.
   }
 }
 

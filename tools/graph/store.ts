@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Blobs, copyOut } from './blobs.ts';
 import type { Sha256 } from './digest.ts';
 import { guardWrite } from './disk.ts';
+import { collectGarbage, type GarbageReport } from './gc.ts';
+import { checkAfterReboot } from './reboot.ts';
 import { fileNameOf, Results, type Result } from './results.ts';
 import { Session, sweepDeadSessions, type WorkDir } from './session.ts';
 import type { Output, TaskId } from './task.ts';
@@ -13,7 +15,7 @@ import { Trees } from './trees.ts';
  * What was ever built, by content, below one directory:
  *
  *     cas/ab/<hash>       files         results/ab/<key>   what each key gave, and the key document
- *     trees/<hash>/       directories   tasks/<id>         -> the task's last result
+ *     trees/<hash>/       directories   tasks/<id>         the key it had last
  *     work/<session>/     half-done     logs/<id>.log      -> the log of the task's last run
  *     locks/<key>         -> the session that is building it
  *
@@ -41,7 +43,9 @@ export class Store implements AsyncDisposable {
     for (const folder of ['cas', 'trees', 'results', 'tasks', 'work', 'logs', 'locks']) {
       await guardWrite(dir, async () => mkdirSync(join(dir, folder), { recursive: true }));
     }
-    return new Store(dir);
+    const store = new Store(dir);
+    await checkAfterReboot(dir, store.session);
+    return store;
   }
 
   /** Content in, output out. A file of a work directory is moved in; any other is copied. */
@@ -77,6 +81,11 @@ export class Store implements AsyncDisposable {
     const result = this.results.read(key);
     if (result === undefined) return undefined;
     return Object.values(result.outputs).every((output) => this.has(output)) ? result : undefined;
+  }
+
+  /** Least recently used results go until `keepSizeBytes` of outputs are left. */
+  async gc(options: { readonly keepSizeBytes: number }): Promise<GarbageReport> {
+    return await collectGarbage(this, options);
   }
 
   /** A fresh directory on the store's file system, gone when its scope ends. */

@@ -54,10 +54,17 @@ export class Trees {
       // The root's own mode is where the tree was made, not what is in it.
       chmodSync(dir, 0o755);
       const digest = await digestTree(dir, 'set-times');
-      if (this.has(digest)) await removeTree(dir);
+      if (this.#keep(digest)) await removeTree(dir);
       else await this.#place(dir, digest);
       return digest;
     });
+  }
+
+  /** As for blobs: a new ctime tells gc that it is about to be needed. */
+  #keep(digest: Digest): boolean {
+    if (!this.has(digest)) return false;
+    chmodSync(this.path(digest.hash), 0o755);
+    return true;
   }
 
   async #place(dir: string, digest: Digest): Promise<void> {

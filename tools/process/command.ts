@@ -33,6 +33,8 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     stopGroup(child);
   }
   signal?.addEventListener('abort', stop, { once: true });
+  // With the terminal the child has its Ctrl-C: that is not meant for us.
+  if (onLine === undefined) process.on('SIGINT', ignore);
   try {
     const lines = onLine === undefined ? [] : [child.stdout, child.stderr].map((stream) => readLines(stream, onLine));
     const end = await ended(child);
@@ -40,6 +42,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     return { ...end, durationMs: performance.now() - started };
   } finally {
     signal?.removeEventListener('abort', stop);
+    process.off('SIGINT', ignore);
   }
 }
 
@@ -74,6 +77,8 @@ async function readLines(stream: Readable | null, onLine: (line: string) => void
     onLine(line);
   }
 }
+
+function ignore(): void {}
 
 function stopGroup(child: ChildProcess): void {
   kill(child, 'SIGTERM');
