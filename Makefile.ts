@@ -7,8 +7,13 @@ import { join } from 'node:path';
 const { env } = process;
 const wantedMajor = 24;
 
-if (Number(process.versions.node.split('.')[0]) < wantedMajor || !existsSync(join(import.meta.dirname, 'node_modules'))) {
-  process.stderr.write(`error: Cannot run Slipway on Node ${process.versions.node}: expected ${wantedMajor} or newer\n`);
+if (
+  Number(process.versions.node.split('.')[0]) < wantedMajor ||
+  !existsSync(join(import.meta.dirname, 'node_modules'))
+) {
+  process.stderr.write(
+    `error: Cannot run Slipway on Node ${process.versions.node}: expected ${wantedMajor} or newer\n`,
+  );
   process.stderr.write('  hint: Run "npm ci", which brings it, then "npx tsx Makefile.ts"\n');
   process.exitCode = 1;
 } else {

@@ -23,7 +23,9 @@ export interface RunFlags {
 export function addTargetFlags(command: Command): Command {
   return command
     .option('--variant <name>', 'the variant, a folder below variants/')
-    .addOption(new Option('--arch <arch>', 'architecture; the first one the variant lists unless told').choices(ARCHES));
+    .addOption(
+      new Option('--arch <arch>', 'architecture; the first one the variant lists unless told').choices(ARCHES),
+    );
 }
 
 export function addRunFlags(command: Command): Command {

@@ -16,7 +16,20 @@ import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
 
-const VERBS: readonly Verb[] = [addBuild, addPlan, addExplain, addRun, addShell, addFetch, addList, addDoctor, addGc, addClean, addSdk, addSchema];
+const VERBS: readonly Verb[] = [
+  addBuild,
+  addPlan,
+  addExplain,
+  addRun,
+  addShell,
+  addFetch,
+  addList,
+  addDoctor,
+  addGc,
+  addClean,
+  addSdk,
+  addSchema,
+];
 
 /** The command line. `status` is the exit status once it has been parsed. */
 export function makeProgram(host: Host): { program: Command; status: () => number } {

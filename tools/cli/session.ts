@@ -19,7 +19,7 @@ export interface Session {
   /** Ends with the first Ctrl-C. */
   readonly signal: AbortSignal;
   /** The verb's product: text for people, data for --json. */
-  result(text: string, data: unknown): void;
+  readonly result: (text: string, data: unknown) => void;
 }
 
 export type Verb = (program: Command, run: RunVerb) => void;
@@ -29,8 +29,16 @@ export type RunVerb = (work: (session: Session) => Promise<void>) => Promise<voi
 
 export const EXIT = { ok: 0, failed: 1, interrupted: 130 } as const;
 
-export async function runSession(host: Host, globals: Globals, work: (session: Session) => Promise<void>): Promise<number> {
-  const reporter = await makeReporter({ json: globals.json, colour: host.colour && globals.color, streams: host.streams });
+export async function runSession(
+  host: Host,
+  globals: Globals,
+  work: (session: Session) => Promise<void>,
+): Promise<number> {
+  const reporter = await makeReporter({
+    json: globals.json,
+    colour: host.colour && globals.color,
+    streams: host.streams,
+  });
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -40,7 +48,10 @@ export async function runSession(host: Host, globals: Globals, work: (session: S
     return EXIT.ok;
   } catch (error) {
     if (controller.signal.aborted) {
-      reporter.sink({ type: 'warning', message: 'Interrupted; what was done is kept, and the next run goes on from there' });
+      reporter.sink({
+        type: 'warning',
+        message: 'Interrupted; what was done is kept, and the next run goes on from there',
+      });
       return EXIT.interrupted;
     }
     reporter.sink({ type: 'error', error });

@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 import { sizeMiB } from './size.ts';
 
-const fileName = z.string().regex(/^[^/\0]+$/, 'expected a file name without "/"').refine((name) => name !== '.' && name !== '..', 'expected a file name');
+const fileName = z
+  .string()
+  .regex(/^[^/\0]+$/, 'expected a file name without "/"')
+  .refine((name) => name !== '.' && name !== '..', 'expected a file name');
 const sha512 = z.string().regex(/^[0-9a-f]{128}$/, 'expected 128 lower-case hex digits (SHA-512)');
 
 const address = z.url({ protocol: /^https?$/, error: 'expected an http or https address' });
@@ -27,7 +30,10 @@ const urlSource = z.strictObject({
 
 /** packages/<name>/package.yaml. What the spec itself says (dependencies, subpackages) is not repeated here. */
 export const packageSchema = z.strictObject({
-  sources: z.array(z.union([debianSource, urlSource])).default([]).describe('Every file that enters the build, pinned'),
+  sources: z
+    .array(z.union([debianSource, urlSource]))
+    .default([])
+    .describe('Every file that enters the build, pinned'),
   build: z
     .strictObject({
       cores: z.int().min(1).optional().describe('Cores the build can keep busy; all unless told'),

@@ -19,7 +19,7 @@ export interface Project {
   readonly packages: ReadonlyMap<string, Located<Package>>;
 }
 
-export type Located<T> = T & { locate(path: readonly PropertyKey[]): Location };
+export type Located<T> = T & { readonly locate: (path: readonly PropertyKey[]) => Location };
 
 /**
  * Reads Release.yaml and every manifest below variants/ and packages/.
@@ -39,7 +39,8 @@ export function readProject(dir: string): Project {
     const file = join(path, 'package.yaml');
     const manifest = readManifest(file, packageSchema, errors);
     const spec = join(path, `${name}.spec`);
-    if (!existsSync(spec)) errors.push(new BuildError('config/no-spec', `Cannot find the spec of package "${name}": expected ${spec}`));
+    if (!existsSync(spec))
+      errors.push(new BuildError('config/no-spec', `Cannot find the spec of package "${name}": expected ${spec}`));
     if (manifest) packages.set(name, { ...manifest.value, name, path, file, locate: manifest.locate });
   }
   throwAll(errors);

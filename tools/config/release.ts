@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 /** Release.yaml: what the OS is called and which version is being built. */
 export const releaseSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"').describe('Short name: file names, os-release ID, and in capitals the partition labels'),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and "-"')
+    .describe('Short name: file names, os-release ID, and in capitals the partition labels'),
   'pretty-name': z.string().min(1).describe('Name for people'),
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'expected major.minor.patch'),
 });

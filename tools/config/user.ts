@@ -12,7 +12,10 @@ const address = z.url({ protocol: /^https?$/, error: 'expected an http or https 
 /** ~/.config/slipway/config.yaml: what belongs to a person or a machine, never to a result. */
 export const userSchema = z.strictObject({
   lookaside: z.array(address).default([]).describe('Mirrors of sources, asked first: <mirror>/<name>/<sha512>/<name>'),
-  'debian-mirrors': z.array(address).default([]).describe('Debian mirrors, asked before the ones this host is set up for'),
+  'debian-mirrors': z
+    .array(address)
+    .default([])
+    .describe('Debian mirrors, asked before the ones this host is set up for'),
   cores: z.int().min(1).optional().describe('Cores to build with; all unless told'),
   memory: sizeMiB().optional().describe('Memory to build with; three quarters of the machine unless told'),
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { closest, distance } from 'fastest-levenshtein';
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type { z } from 'zod';
 
@@ -15,7 +15,7 @@ type Path = readonly PropertyKey[];
 export interface Manifest<T> {
   readonly value: T;
   /** The place of a value, or of its nearest parent that is written down. */
-  locate(path: Path): Location;
+  readonly locate: (path: Path) => Location;
 }
 
 /** Reads a manifest; complaints are added to `errors`, all of them, and the result is then undefined. */
@@ -33,7 +33,11 @@ export function readManifest<S extends z.ZodType>(
     return { file, line, column: col };
   };
   for (const problem of document.errors) {
-    errors.push(new BuildError('config/not-yaml', `Cannot read "${file}": ${lowerFirst(problem.message)}`, { at: at(problem.pos[0]) }));
+    errors.push(
+      new BuildError('config/not-yaml', `Cannot read "${file}": ${lowerFirst(problem.message)}`, {
+        at: at(problem.pos[0]),
+      }),
+    );
   }
   if (document.errors.length > 0) return undefined;
   const locate = (path: Path): Location => at(offsetOf(document, path));
@@ -47,7 +51,7 @@ export function readManifest<S extends z.ZodType>(
 interface Context {
   readonly schema: z.ZodType;
   readonly document: Document;
-  locate(path: Path): Location;
+  readonly locate: (path: Path) => Location;
 }
 
 function complaints(issue: z.core.$ZodIssue, parent: Path, context: Context): BuildError[] {
@@ -57,10 +61,10 @@ function complaints(issue: z.core.$ZodIssue, parent: Path, context: Context): Bu
     const [best] = issue.errors.toSorted((a, b) => strangeness(a) - strangeness(b));
     return (best ?? []).flatMap((nested) => complaints(nested, path, context));
   }
-  const found = context.document.getIn(path);
-  const message = `Cannot read "${printPath(path)}": ${finding(issue, isNode(found) ? found.toJSON() : found)}`;
-  const near = issue.code === 'invalid_value' ? suggest(String(found), issue.values.map(String)) : undefined;
-  return [new BuildError('config/bad-value', message, { at: context.locate(path), hint: near })];
+  const node = context.document.getIn(path);
+  const found: unknown = isNode(node) ? node.toJSON() : node;
+  const message = `Cannot read "${printPath(path)}": ${finding(issue, found)}`;
+  return [new BuildError('config/bad-value', message, { at: context.locate(path), hint: remedy(issue, found) })];
 }
 
 /** The branch of a union that knows the most of the keys that are there is the one the author meant. */
@@ -75,6 +79,13 @@ function unknownKey(path: Path, key: string, { schema, locate }: Context): Build
   return new BuildError('config/unknown-key', message, { at: locate([...path, key]), hint: suggest(key, known) });
 }
 
+function remedy(issue: z.core.$ZodIssue, found: unknown): string | undefined {
+  if (issue.code === 'invalid_value') return suggest(String(found), issue.values.map(String));
+  const looksOtherwise =
+    issue.code === 'invalid_type' && issue.expected === 'string' && ['number', 'boolean'].includes(typeof found);
+  return looksOtherwise ? 'Put it in quotes: YAML reads it as a number or a truth value' : undefined;
+}
+
 function finding(issue: z.core.$ZodIssue, found: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -84,7 +95,9 @@ function finding(issue: z.core.$ZodIssue, found: unknown): string {
     case 'too_small':
       return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' element' : ''}, got ${describe(found)}`;
     case 'invalid_format':
-      return issue.message.startsWith('expected') ? `${issue.message}, got ${describe(found)}` : `expected ${issue.format}, got ${describe(found)}`;
+      return issue.message.startsWith('expected')
+        ? `${issue.message}, got ${describe(found)}`
+        : `expected ${issue.format}, got ${describe(found)}`;
     default:
       return issue.message;
   }
@@ -113,24 +126,43 @@ export function suggest(name: string, known: readonly string[]): string | undefi
   return distance(name, near) <= Math.max(2, Math.floor(name.length / 3)) ? `Did you mean "${near}"?` : undefined;
 }
 
-/** Offset of the key's own text for an unknown or bad entry, of the parent when it is missing. */
+/** Offset of a written value, or of its nearest parent that is written; a mapping or list stands where its key does. */
 function offsetOf(document: Document, path: Path): number {
-  for (let depth = path.length; depth >= 0; depth -= 1) {
-    const parent = depth === 0 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
-    const key = path[depth - 1];
-    if (depth > 0 && isMap(parent)) {
-      const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === key);
-      const node = depth === path.length && isNode(pair?.value) && pair.value.range ? pair.value : pair?.key;
-      if (isNode(node) && node.range) return (isScalar(node) || !isNode(pair?.key) ? node : pair.key).range?.[0] ?? 0;
-    }
-    const node = document.getIn(path.slice(0, depth), true);
-    if (isNode(node) && node.range) return node.range[0];
+  let here: Place = { node: document.contents, offset: startOf(document.contents) };
+  for (const step of path) {
+    const next = child(here.node, step);
+    if (next === undefined) break;
+    here = next;
   }
-  return 0;
+  return here.offset;
+}
+
+interface Place {
+  readonly node: unknown;
+  readonly offset: number;
+}
+
+function child(node: unknown, step: PropertyKey): Place | undefined {
+  if (isSeq(node)) {
+    const item = node.items[Number(step)];
+    return item === undefined ? undefined : { node: item, offset: startOf(item) };
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find(({ key }) => isScalar(key) && key.value === step);
+  if (pair === undefined) return undefined;
+  return { node: pair.value, offset: startOf(isScalar(pair.value) ? pair.value : pair.key) };
+}
+
+function startOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
 function printPath(path: Path): string {
-  return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`)).join('') || 'document';
+  return (
+    path
+      .map((part, index) => (typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`))
+      .join('') || 'document'
+  );
 }
 
 function readText(file: string, errors: BuildError[]): string | undefined {

@@ -22,7 +22,11 @@ export async function readCatalogue(bench: Workbench, arch: Arch): Promise<Catal
     if (spec === undefined) throw new TypeError(`Expected the spec of ${pkg.name} among its files`);
     return { pkg, files, task: specTask({ sandbox, sdk, arch, name: pkg.name, specPath, spec }) };
   });
-  const result = await runPhase(bench, 'Read specs', packages.map(({ task }) => task));
+  const result = await runPhase(
+    bench,
+    'Read specs',
+    packages.map(({ task }) => task),
+  );
   const facts = new Map(
     packages.map(({ pkg, task }) => {
       const output = result.outputs(task)[FACTS];
@@ -30,6 +34,8 @@ export async function readCatalogue(bench: Workbench, arch: Arch): Promise<Catal
       return [pkg.name, parseFacts(readFileSync(store.pathOf(output), 'utf8'))] as const;
     }),
   );
-  throwAll(packages.flatMap(({ pkg, files }) => checkSources(pkg, facts.get(pkg.name)?.sources ?? [], Object.keys(files))));
+  throwAll(
+    packages.flatMap(({ pkg, files }) => checkSources(pkg, facts.get(pkg.name)?.sources ?? [], Object.keys(files))),
+  );
   return new Catalogue(facts);
 }

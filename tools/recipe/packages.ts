@@ -10,7 +10,6 @@ import type { Output, Task } from '../graph/task.ts';
 import { buildTask, unpackTask } from '../rpm/build.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
 import { rpmFileName } from '../rpm/spec.ts';
-import { fetchTask } from '../sources/fetch.ts';
 import type { Workbench } from './workbench.ts';
 
 /** The build and unpack tasks of one architecture's packages, each made once. */
@@ -20,7 +19,6 @@ export class PackageTasks {
   readonly #catalogue: Catalogue;
   readonly #builds = new Map<string, Task>();
   readonly #unpacks = new Map<string, Task>();
-  readonly #fetches = new Map<string, Task>();
 
   /** The catalogue must have been checked for cycles (buildOrder) for every package asked for. */
   constructor(bench: Workbench, { arch, catalogue }: { arch: Arch; catalogue: Catalogue }) {
@@ -44,7 +42,9 @@ export class PackageTasks {
       facts,
       localFiles: localFiles(this.#bench, pkg),
       sources: this.sources(name),
-      dependencies: this.#catalogue.closure(facts.buildRequires, { asker: `packages/${name}`, errors: [] }).map((rpm) => this.unpack(rpm)),
+      dependencies: this.#catalogue
+        .closure(facts.buildRequires, { asker: `packages/${name}`, errors: [] })
+        .map((rpm) => this.unpack(rpm)),
     });
     this.#builds.set(name, task);
     return task;
@@ -55,7 +55,7 @@ export class PackageTasks {
     const known = this.#unpacks.get(file);
     if (known !== undefined) return known;
     const { sandbox, sdk } = this.#bench;
-    const task = unpackTask({ sandbox, sdk, name: rpm.name, file, build: this.build(rpm.package) });
+    const task = unpackTask({ sandbox, sdk, arch: this.#arch, name: rpm.name, file, build: this.build(rpm.package) });
     this.#unpacks.set(file, task);
     return task;
   }
@@ -65,18 +65,9 @@ export class PackageTasks {
     return new Map(rpms.map((rpm) => [rpmFileName(rpm), this.build(rpm.package)]));
   }
 
-  /** The fetches of a package: file name -> task. One file that two packages pin alike is fetched once. */
+  /** The fetches of a package: file name -> task. */
   sources(name: string): ReadonlyMap<string, Task> {
-    const pkg = this.#package(name);
-    return new Map(
-      pkg.sources.map((source, index): [string, Task] => {
-        const file = sourceFileName(source);
-        const key = `${source.sha512}/${file}`;
-        const task = this.#fetches.get(key) ?? fetchTask(source, { ...this.#bench.fetch, at: pkg.locate(['sources', index]) });
-        this.#fetches.set(key, task);
-        return [file, task];
-      }),
-    );
+    return this.#bench.sources.of(this.#package(name));
   }
 
   #package(name: string): Located<Package> {
@@ -92,25 +83,41 @@ export function localFiles({ store }: Pick<Workbench, 'store'>, pkg: Package): R
     .filter((entry) => entry.isFile() && entry.name !== 'package.yaml' && !entry.name.startsWith('.'))
     .map((entry) => entry.name)
     .toSorted();
-  return Object.fromEntries(
-    names.map((name) => [name, { type: 'file', digest: store.putBytes(readFileSync(join(pkg.path, name))) } as const]),
-  );
+  return Object.fromEntries(names.map((name) => [name, store.putBytes(readFileSync(join(pkg.path, name)))]));
 }
 
 /** Every Source and Patch of a spec is pinned in package.yaml or stands beside it, and no pin is left over. */
-export function checkSources(pkg: Located<Package>, specSources: readonly string[], local: Iterable<string>): BuildError[] {
+export function checkSources(
+  pkg: Located<Package>,
+  specSources: readonly string[],
+  local: Iterable<string>,
+): BuildError[] {
   const pinned = pkg.sources.map(sourceFileName);
   const present = new Set([...pinned, ...local]);
   const missing = specSources.filter((file) => !present.has(file));
   const unused = pinned.flatMap((file, index) => (specSources.includes(file) ? [] : [{ file, index }]));
   return [
-    ...missing.map((file) => new BuildError('package/unpinned-source', `Cannot build package "${pkg.name}": its spec names "${file}", which is neither pinned nor beside it`, {
-      at: pkg.locate(['sources']),
-      hint: `Add "${file}" to sources with its sha512`,
-    })),
-    ...unused.map(({ file, index }) => new BuildError('package/unused-source', `Cannot build package "${pkg.name}": "${file}" is pinned, but its spec has no Source or Patch of that name`, {
-      at: pkg.locate(['sources', index]),
-      hint: 'Remove the pin or name the file in the spec',
-    })),
+    ...missing.map(
+      (file) =>
+        new BuildError(
+          'package/unpinned-source',
+          `Cannot build package "${pkg.name}": its spec names "${file}", which is neither pinned nor beside it`,
+          {
+            at: pkg.locate(['sources']),
+            hint: `Add "${file}" to sources with its sha512`,
+          },
+        ),
+    ),
+    ...unused.map(
+      ({ file, index }) =>
+        new BuildError(
+          'package/unused-source',
+          `Cannot build package "${pkg.name}": "${file}" is pinned, but its spec has no Source or Patch of that name`,
+          {
+            at: pkg.locate(['sources', index]),
+            hint: 'Remove the pin or name the file in the spec',
+          },
+        ),
+    ),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Project } from '../config/project.ts';
+import { BuildError } from '../errors.ts';
 import type { EventSink } from '../graph/events.ts';
 import { runGraph } from '../graph/scheduler.ts';
 import type { GraphOptions, GraphResult } from '../graph/scheduler.ts';
@@ -6,7 +7,7 @@ import type { Store } from '../graph/store.ts';
 import type { Task } from '../graph/task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
-import type { FetchOptions } from '../sources/fetch.ts';
+import type { Sources } from './sources.ts';
 
 /** What every recipe works with: the checkout, the store, the sandbox and its tools. */
 export interface Workbench {
@@ -14,7 +15,7 @@ export interface Workbench {
   readonly store: Store;
   readonly sandbox: Sandbox;
   readonly sdk: ToolRoot;
-  readonly fetch: FetchOptions;
+  readonly sources: Sources;
   readonly sink: EventSink;
   readonly limits: Pick<GraphOptions, 'cores' | 'memoryMiB' | 'keepGoing' | 'signal'>;
 }
@@ -24,5 +25,16 @@ export interface Workbench {
  * @throws BuildError graph/failed when a task failed; what failed has been told through events by then
  */
 export async function runPhase(bench: Workbench, title: string, targets: readonly Task[]): Promise<GraphResult> {
-  return await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink, title });
+  bench.sink({ type: 'phase', title, tasks: targets.length });
+  const result = await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink });
+  bench.limits.signal.throwIfAborted();
+  if (result.ok) return result;
+  const failed = [...result.outcomes].filter(([, outcome]) => outcome.type === 'failed').map(([id]) => id);
+  throw new BuildError(
+    'graph/failed',
+    `Cannot finish: ${failed.length === 1 ? 'this task' : `${failed.length} tasks`} failed: ${failed.join(', ')}`,
+    {
+      hint: 'Mend it and run the same command again: what was done is kept',
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { inspect } from 'node:util';
 
 import { BuildError, BuildErrors } from '../errors.ts';
 import type { Location } from '../errors.ts';
@@ -7,7 +8,8 @@ import type { Paint } from './paint.ts';
 /** Any thrown value as a person reads it: message, causes, the way out. One block for each finding. */
 export function formatError(error: unknown, paint: Paint): string {
   if (error instanceof BuildErrors) return error.errors.map((each) => formatError(each, paint)).join('\n');
-  if (error instanceof BuildError) return [headline(error, paint), ...reasons(error.cause), ...hint(error, paint)].join('\n');
+  if (error instanceof BuildError)
+    return [headline(error, paint), ...reasons(error.cause), ...hint(error, paint)].join('\n');
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `${paint('red', 'internal error:')} ${text}\nThis is a bug in Slipway: report it with the text above.`;
 }
@@ -25,7 +27,7 @@ export function formatLocation({ file, line, column }: Location): string {
 
 function reasons(cause: unknown): string[] {
   if (cause === undefined || cause === null) return [];
-  if (!(cause instanceof Error)) return [`  because: ${redact(String(cause))}`];
+  if (!(cause instanceof Error)) return [`  because: ${redact(inspect(cause))}`];
   return [`  because: ${redact(cause.message)}`, ...reasons(cause.cause)];
 }
 
@@ -43,7 +45,13 @@ export function errorToJson(error: unknown): unknown {
   if (error instanceof BuildErrors) return { errors: error.errors.map(errorToJson) };
   if (error instanceof BuildError) {
     const { code, hint: way, at } = error;
-    return { code, message: redact(error.message), hint: way === undefined ? undefined : redact(way), at, because: reasons(error.cause) };
+    return {
+      code,
+      message: redact(error.message),
+      hint: way === undefined ? undefined : redact(way),
+      at,
+      because: reasons(error.cause),
+    };
   }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
 }

@@ -10,10 +10,14 @@ export function endLines(id: string, title: string, { outcome, paint }: { outcom
       return [];
     case 'built': {
       const same = outcome.unchanged ? paint('dim', ', same result as before') : '';
-      return [`${paint('green', 'done')}  ${title} ${paint('dim', `in ${formatSeconds(outcome.durationMs / 1000)}`)}${same}`];
+      return [
+        `${paint('green', 'done')}  ${title} ${paint('dim', `in ${formatSeconds(outcome.durationMs / 1000)}`)}${same}`,
+      ];
     }
     case 'skipped':
-      return outcome.because === 'interrupted' ? [] : [`${paint('yellow', 'skip')}  ${title}: needs ${outcome.because}`];
+      return outcome.because === 'interrupted'
+        ? []
+        : [`${paint('yellow', 'skip')}  ${title}: needs ${outcome.because}`];
     case 'failed':
       return [
         `${paint('red', 'FAIL')}  ${title}`,

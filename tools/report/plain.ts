@@ -17,7 +17,11 @@ export function plainReporter({ out, err }: Streams, paint: Paint): Reporter {
     sink: (event) => {
       progress.see(event, Date.now());
       if (event.type === 'task-ended') print(endLines(event.id, event.title, { outcome: event.outcome, paint }));
-      else if (event.type === 'warning') print([`${paint('yellow', 'warning:')} ${redact(event.message)}`, ...(event.hint === undefined ? [] : [`  hint: ${event.hint}`])]);
+      else if (event.type === 'warning')
+        print([
+          `${paint('yellow', 'warning:')} ${redact(event.message)}`,
+          ...(event.hint === undefined ? [] : [`  hint: ${event.hint}`]),
+        ]);
       else if (event.type === 'error') print([formatError(event.error, paint)]);
       else if (event.type === 'result') out.write(`${event.text}\n`);
     },
@@ -30,7 +34,10 @@ export function plainReporter({ out, err }: Streams, paint: Paint): Reporter {
 
 function runningLine({ running, done, total, secondsLeft }: Progress): string[] {
   if (running.size === 0) return [];
-  const tasks = [...running.values()].map((task) => `${task.title} (${formatSeconds((Date.now() - task.startedMs) / 1000)}${task.detail === '' ? '' : `: ${redact(task.detail).slice(0, 60)}`})`);
+  const tasks = [...running.values()].map(
+    (task) =>
+      `${task.title} (${formatSeconds((Date.now() - task.startedMs) / 1000)}${task.detail === '' ? '' : `: ${redact(task.detail).slice(0, 60)}`})`,
+  );
   const left = secondsLeft === undefined ? '' : `, about ${formatSeconds(secondsLeft)} left`;
   return [`[${done}/${total}${left}] ${tasks.join('; ')}`];
 }

@@ -52,7 +52,7 @@ interface Live {
 }
 
 function startLive(progress: Progress, paint: Paint): Live {
-  let release = (): void => {};
+  let release: () => void;
   const ended = new Promise<void>((resolve) => (release = resolve));
   const list = new Listr(
     [
@@ -91,6 +91,11 @@ function runningLines({ running }: Progress, paint: Paint): string[] {
   const now = Date.now();
   return [...running.values()].slice(0, MAX_RUNNING).map(({ title, startedMs, detail }) => {
     const time = formatSeconds((now - startedMs) / 1000).padStart(12);
-    return `${paint('dim', time)}  ${title}  ${paint('dim', redact(detail).replaceAll(/[^\u0020-\u{10FFFF}]/gu, ' ').slice(0, 80))}`;
+    return `${paint('dim', time)}  ${title}  ${paint(
+      'dim',
+      redact(detail)
+        .replaceAll(/[^\u0020-\u{10FFFF}]/gu, ' ')
+        .slice(0, 80),
+    )}`;
   });
 }

@@ -34,7 +34,16 @@ exec rpmbuild -bb --nodeps --noclean --target "$1" \
 `;
 
 /** One spec to all its RPMs; one output for each. */
-export function buildTask({ sandbox, sdk, arch, package: pkg, facts, localFiles, sources, dependencies }: BuildOptions): Task {
+export function buildTask({
+  sandbox,
+  sdk,
+  arch,
+  package: pkg,
+  facts,
+  localFiles,
+  sources,
+  dependencies,
+}: BuildOptions): Task {
   const names = Object.fromEntries(facts.subpackages.map((subpackage) => [rpmFileName(subpackage), 'file'] as const));
   return actionTask({
     sandbox,
@@ -60,6 +69,7 @@ export function buildTask({ sandbox, sdk, arch, package: pkg, facts, localFiles,
 export interface UnpackOptions {
   readonly sandbox: Sandbox;
   readonly sdk: ToolRoot;
+  readonly arch: Arch;
   readonly build: Task;
   /** The RPM's name, for the task's id, and its file, an output of `build`. */
   readonly name: string;
@@ -67,15 +77,21 @@ export interface UnpackOptions {
 }
 
 /** What an RPM puts below its sysroot, as a layer for builds. The real root's own files would hide the tool root's. */
-export function unpackTask({ sandbox, sdk, build, name, file }: UnpackOptions): Task {
+export function unpackTask({ sandbox, sdk, arch, build, name, file }: UnpackOptions): Task {
   return actionTask({
     sandbox,
-    id: `unpack/${file.replace(/\.rpm$/, '')}`,
+    id: `unpack/${name}.${arch}`,
     title: `Unpack ${name}`,
     needs: [...sdk.tasks, build],
     cost: { cores: 1, memoryMiB: 128 },
     action: (inputs) => ({
-      argv: ['bash', '-euo', 'pipefail', '-c', `mkdir ${TREE}; cd ${TREE}; rpm2cpio /slipway/in.rpm | cpio -idm --quiet './*-slipway-linux-gnu/*'`],
+      argv: [
+        'bash',
+        '-euo',
+        'pipefail',
+        '-c',
+        `mkdir ${TREE}; cd ${TREE}; rpm2cpio /slipway/in.rpm | cpio -idm --quiet './*-slipway-linux-gnu/*'`,
+      ],
       env: {},
       layers: sdk.layers(inputs),
       inputs: { '/slipway/in.rpm': inputs.output(build, file) },

@@ -8,7 +8,7 @@ mkdir -p "$root"
 rpm --root "$root" --dbpath /rpm-database --nosignature --ignorearch -i /slipway/rpms/*.rpm
 rm -r "$root/rpm-database"
 
-/usr/lib/slipway/check-libraries "$root" "$triple"
+bash /slipway/step/check-libraries.sh "$root" "$triple"
 
 # Inventory in the form that scanners of such hosts read. InstalledTime is the clock of the build, the same for everybody.
 when=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)

@@ -7,7 +7,13 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 import { SANDBOX_OUT } from '../sandbox/action.ts';
 
-const SCRIPT = readFileSync(new URL('install-root.sh', import.meta.url), 'utf8');
+const STEPS = '/slipway/step';
+const SCRIPTS = Object.fromEntries(
+  ['install-root.sh', 'check-libraries.sh'].map((name) => [
+    `${STEPS}/${name}`,
+    { type: 'text', text: readFileSync(new URL(name, import.meta.url), 'utf8') } as const,
+  ]),
+);
 
 /** The whole root, without /boot, as a tar stream that file systems are made of. */
 export const ROOT_TAR = 'root.tar';
@@ -34,10 +40,13 @@ export function installTask({ sandbox, sdk, arch, variant, publisher, rpms }: In
     needs: [...sdk.tasks, ...new Set(rpms.values())],
     cost: { cores: 1, memoryMiB: 256 },
     action: (inputs) => ({
-      argv: ['bash', '-c', SCRIPT, 'install-root.sh', `${arch}-slipway-linux-gnu`, publisher],
+      argv: ['bash', `${STEPS}/install-root.sh`, `${arch}-slipway-linux-gnu`, publisher],
       env: {},
       layers: sdk.layers(inputs),
-      inputs: Object.fromEntries([...rpms].map(([file, build]) => [`/slipway/rpms/${file}`, inputs.output(build, file)])),
+      inputs: {
+        ...SCRIPTS,
+        ...Object.fromEntries([...rpms].map(([file, build]) => [`/slipway/rpms/${file}`, inputs.output(build, file)])),
+      },
       outputs: { type: 'named', names: { [ROOT_TAR]: 'file', [BOOT_TAR]: 'file', [INVENTORY]: 'file' } },
       cwd: SANDBOX_OUT,
     }),

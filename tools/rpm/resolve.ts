@@ -66,7 +66,10 @@ export class Catalogue {
     return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  #provider(capability: Capability, report: { trail: Trail; errors: BuildError[]; at: Location | undefined }): Rpm | undefined {
+  #provider(
+    capability: Capability,
+    report: { trail: Trail; errors: BuildError[]; at: Location | undefined },
+  ): Rpm | undefined {
     const name = capabilityName(capability);
     const providers = this.#providers.get(name) ?? [];
     const [first, second] = providers;
@@ -78,10 +81,14 @@ export class Catalogue {
             at: report.at,
             hint: suggest(name, [...this.#providers.keys()]) ?? 'Add it below packages/, or correct the name',
           })
-        : new BuildError('package/two-providers', `Cannot choose a package that provides "${name}": ${providers.map((rpm) => `${rpm.name} (packages/${rpm.package})`).join(' and ')} do; ${way}`, {
-            at: report.at,
-            hint: 'Require the package itself rather than the shared name',
-          });
+        : new BuildError(
+            'package/two-providers',
+            `Cannot choose a package that provides "${name}": ${providers.map((rpm) => `${rpm.name} (packages/${rpm.package})`).join(' and ')} do; ${way}`,
+            {
+              at: report.at,
+              hint: 'Require the package itself rather than the shared name',
+            },
+          );
     if (!report.errors.some((error) => error.message === problem.message)) report.errors.push(problem);
     return undefined;
   }
@@ -93,12 +100,17 @@ export class Catalogue {
     const visit = (name: string, path: readonly string[]): void => {
       if (path.includes(name)) {
         const cycle = [...path.slice(path.indexOf(name)), name].join(' -> ');
-        errors.push(new BuildError('package/cycle', `Cannot order the builds: ${cycle} need each other to be built`, { hint: 'Break the circle with a smaller package' }));
+        errors.push(
+          new BuildError('package/cycle', `Cannot order the builds: ${cycle} need each other to be built`, {
+            hint: 'Break the circle with a smaller package',
+          }),
+        );
         return;
       }
       if (done.has(name)) return;
       done.add(name);
-      for (const rpm of this.closure(this.facts(name).buildRequires, { asker: `packages/${name}`, errors })) visit(rpm.package, [...path, name]);
+      for (const rpm of this.closure(this.facts(name).buildRequires, { asker: `packages/${name}`, errors }))
+        visit(rpm.package, [...path, name]);
       order.push(name);
     };
     for (const name of names) visit(name, []);

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 
 import type { Arch } from '../config/arch.ts';
 import { BuildError } from '../errors.ts';
+import { listen } from '../graph/listen.ts';
 import type { Output, RunContext, Task, Work } from '../graph/task.ts';
 import { actionTask } from '../sandbox/action-task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -76,15 +77,16 @@ export function specTask({ sandbox, sdk, arch, name, specPath, spec }: SpecTaskO
 function locateErrors(work: Work, specPath: string): Work {
   const run = async (context: RunContext) => {
     const complaints: BuildError[] = [];
-    const log = (line: string): void => {
-      context.log(line);
+    const onLine = (line: string): void => {
       const match = /^error: (?:(?:.*\.spec: )?line (\d+): )?(?!query of specfile)(.*)$/.exec(line);
       if (match === null) return;
       const at = { file: specPath, line: Number(match[1] ?? 1), column: 1 };
-      complaints.push(new BuildError('package/bad-spec', `Cannot read spec "${basename(specPath)}": ${match[2] ?? line}`, { at }));
+      complaints.push(
+        new BuildError('package/bad-spec', `Cannot read spec "${basename(specPath)}": ${match[2] ?? line}`, { at }),
+      );
     };
     try {
-      return await work.run({ ...context, log });
+      return await work.run(listen(context, onLine));
     } catch (error) {
       throw complaints[0] ?? error;
     }
@@ -92,25 +94,38 @@ function locateErrors(work: Work, specPath: string): Work {
   return { key: work.key, run };
 }
 
-/** Reads the output of specTask. */
+/** Reads the output of specTask: a `package` line begins each RPM's own. */
 export function parseFacts(text: string): SpecFacts {
-  const buildRequires: string[] = [];
-  const sources: string[] = [];
-  const subpackages: (Subpackage & { provides: string[]; requires: string[] })[] = [];
-  for (const line of text.split('\n').filter((candidate) => candidate !== '')) {
-    const [kind, value = '', version = '', release = '', arch = ''] = line.split('\t');
-    const current = subpackages.at(-1);
-    if (kind === 'buildrequires') buildRequires.push(value);
-    else if (kind === 'source') sources.push(basename(value));
-    else if (kind === 'package') subpackages.push({ name: value, version, release, arch, provides: [], requires: [] });
-    else if (kind === 'provides') current?.provides.push(value);
-    else if (kind === 'requires') current?.requires.push(value);
-    else throw new TypeError(`Expected a line of rpm's facts, got ${JSON.stringify(line)}`);
-  }
-  const real = (capability: string): boolean => !capability.startsWith('rpmlib(');
+  const lines = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+  const starts = lines.flatMap(([kind], index) => (kind === 'package' ? [index] : []));
+  const head = lines.slice(0, starts[0] ?? lines.length);
   return {
-    buildRequires: buildRequires.filter(real),
-    sources,
-    subpackages: subpackages.map((subpackage) => ({ ...subpackage, requires: subpackage.requires.filter(real) })),
+    buildRequires: values(head, 'buildrequires').filter(isRealCapability),
+    sources: values(head, 'source').map((source) => basename(source)),
+    subpackages: starts.map((start, index) => parseSubpackage(lines.slice(start, starts[index + 1] ?? lines.length))),
   };
+}
+
+function parseSubpackage(lines: readonly (readonly string[])[]): Subpackage {
+  const [, name = '', version = '', release = '', arch = ''] = lines[0] ?? [];
+  return {
+    name,
+    version,
+    release,
+    arch,
+    provides: values(lines, 'provides'),
+    requires: values(lines, 'requires').filter(isRealCapability),
+  };
+}
+
+function values(lines: readonly (readonly string[])[], kind: string): string[] {
+  return lines.flatMap(([its, value]) => (its === kind && value !== undefined ? [value] : []));
+}
+
+/** rpm's own features are no packages. */
+function isRealCapability(capability: Capability): boolean {
+  return !capability.startsWith('rpmlib(');
 }

@@ -1,5 +1,4 @@
-#!/bin/bash
-# check-libraries ROOT TRIPLE: every shared library an ELF file of the root asks for must be in the root's library directory
+# check-libraries.sh ROOT TRIPLE: every shared library an ELF file of the root asks for must be in the root's library directory
 # (or beside the file, as private libraries are). rpm cannot tell: dependencies are written by hand.
 set -euo pipefail
 root=$1 lib=$1/$2/sys-root/usr/lib

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+
+/** Files of a checkout, by path. */
+export type Files = Readonly<Record<string, string>>;
+
+export interface FixturePackage {
+  /** Lines of %install beside the one file every fixture package ships. */
+  readonly install?: string;
+  readonly build?: string;
+  /** Names of fixture packages. */
+  readonly buildRequires?: readonly string[];
+  readonly requires?: readonly string[];
+  readonly provides?: readonly string[];
+  /** Text of package.yaml; no sources unless told. */
+  readonly manifest?: string;
+  /** Source lines of the spec. */
+  readonly sources?: readonly string[];
+}
+
+export const RELEASE: Files = { 'Release.yaml': 'name: slipway\npretty-name: Slipway OS\nversion: 1.2.3\n' };
+
+/**
+ * A package that ships `share/<name>` with a text. Two calls never give equal specs: the store is shared between runs, and a
+ * test that wants to see a build must not find its result there.
+ */
+export function fixturePackage(name: string, options: FixturePackage = {}): Files {
+  const { install = '', build = '', buildRequires = [], requires = [], provides = [], sources = [] } = options;
+  const spec = [
+    `# ${randomUUID()}`,
+    `Name: %{osname}-${name}`,
+    'Version: 1.0',
+    'Release: 1',
+    `Summary: Fixture ${name}`,
+    'License: Apache-2.0',
+    ...sources.map((source, index) => `Source${index}: ${source}`),
+    ...buildRequires.map((need) => `BuildRequires: %{osname}-${need}`),
+    ...requires.map((need) => `Requires: %{osname}-${need}`),
+    ...provides.map((capability) => `Provides: ${capability}`),
+    '',
+    '%description',
+    '%{summary}.',
+    '',
+    '%build',
+    build,
+    '',
+    '%install',
+    `install -d %{buildroot}%{_datadir}`,
+    `echo ${name} > %{buildroot}%{_datadir}/${name}`,
+    install,
+    '',
+    '%files',
+    `%{_datadir}/*`,
+    '',
+  ].join('\n');
+  return {
+    [`packages/${name}/${name}.spec`]: spec,
+    [`packages/${name}/package.yaml`]: options.manifest ?? 'sources: []\n',
+  };
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+
+import { BuildError } from '../errors.ts';
+import type { RunContext } from '../graph/task.ts';
+import { readBuildId } from '../recipe/build-id.ts';
+import { findTask } from '../recipe/find-task.ts';
+import { runPhase } from '../recipe/workbench.ts';
+import { isActionTask } from '../sandbox/action-task.ts';
+import { addRunFlags } from './flags.ts';
+import type { RunFlags } from './flags.ts';
+import { example } from './help.ts';
+import { openBench } from './open-bench.ts';
+import type { RunVerb } from './session.ts';
+
+export function addShell(program: Command, run: RunVerb): void {
+  addRunFlags(program.command('shell').argument('<task>', 'the task, as "plan" and a failure name it'))
+    .description('Enter the very sandbox of a task: its layers, inputs and environment, an empty build directory')
+    .addHelpText('after', example('shell build/systemd.x86_64'))
+    .action((id: string, flags: RunFlags) =>
+      run(async (session) => {
+        await using bench = await openBench(session, flags);
+        const task = await findTask(bench, id, await readBuildId(bench.project.dir, session.host.home));
+        if (!isActionTask(task)) {
+          throw new BuildError('cli/no-sandbox', `Cannot enter task "${id}": it runs no command in a sandbox`);
+        }
+        const needs = await runPhase(bench, `Prepare ${id}`, task.needs);
+        await using work = bench.store.makeWorkDir();
+        await task.sandbox.shell(task.action(needs), quietContext(work.path, session.signal, bench.limits.cores));
+      }),
+    );
+}
+
+/** A person's shell: nothing is measured or logged. */
+function quietContext(workDir: string, signal: AbortSignal, cores: number): RunContext {
+  return { signal, cores, workDir, log: () => {}, progress: () => {}, addCpuSeconds: () => {} };
+}

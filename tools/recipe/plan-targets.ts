@@ -1,0 +1,54 @@
+import type { Arch } from '../config/arch.ts';
+import { findVariant } from '../config/project.ts';
+import type { Located } from '../config/project.ts';
+import type { Variant } from '../config/variant.ts';
+import { BuildError } from '../errors.ts';
+import { readCatalogue } from './catalogue.ts';
+import { planVariant } from './variant.ts';
+import type { VariantPlan } from './variant.ts';
+import type { Workbench } from './workbench.ts';
+
+/** Which images a command is about. */
+export interface Targets {
+  readonly variant?: string | undefined;
+  readonly all?: boolean | undefined;
+  readonly arch?: Arch | undefined;
+}
+
+/** Plans every image asked for, as parts of one graph. @throws BuildErrors */
+export async function planTargets(
+  bench: Workbench,
+  targets: Targets,
+  buildId: string,
+): Promise<readonly VariantPlan[]> {
+  const wanted = chooseTargets(bench, targets);
+  const plans: VariantPlan[] = [];
+  for (const arch of new Set(wanted.map((target) => target.arch))) {
+    const catalogue = await readCatalogue(bench, arch);
+    const variants = wanted.filter((target) => target.arch === arch).map((target) => target.variant);
+    plans.push(...variants.map((variant) => planVariant(bench, variant, { arch, buildId, catalogue })));
+  }
+  return plans;
+}
+
+interface Target {
+  readonly variant: Located<Variant>;
+  readonly arch: Arch;
+}
+
+function chooseTargets({ project }: Workbench, { variant, all, arch }: Targets): readonly Target[] {
+  if (all === true) {
+    return [...project.variants.values()].flatMap((each) =>
+      each.arches.filter((its) => arch === undefined || its === arch).map((its) => ({ variant: each, arch: its })),
+    );
+  }
+  if (variant === undefined) {
+    throw new BuildError('cli/no-target', 'Cannot tell what to build: expected --variant or --all', {
+      hint: `Variants here: ${[...project.variants.keys()].join(', ') || 'none'}`,
+    });
+  }
+  const found = findVariant(project, variant);
+  const [first] = found.arches;
+  if (first === undefined) throw new TypeError('a variant lists an architecture');
+  return [{ variant: found, arch: arch ?? first }];
+}
