@@ -28,10 +28,14 @@ export async function unpackDeb(deb: string, dir: string): Promise<void> {
   }
 }
 
-/** Programs and libraries, and the links at the top that lead to them; configuration is of no use to programs that only unpack. */
+/**
+ * Programs and libraries, and the links at the top that lead to them; configuration and documentation are of no use to programs
+ * that only unpack. A path that leads out is kept, to be refused.
+ */
 function isWanted(path: string): boolean {
-  const inside = path.replace(/^\.\//, '');
-  return inside.startsWith('usr/') || !inside.replace(/\/$/, '').includes('/') || inside.split('/').includes('..');
+  const [top = '', second, ...rest] = path.split('/').filter((part) => part !== '.' && part !== '');
+  if (path.split('/').includes('..')) return true;
+  return second === undefined || (top === 'usr' && second !== 'share' && !rest.includes('gconv'));
 }
 
 /** The bytes of a member, and what turns them into a tar archive. */

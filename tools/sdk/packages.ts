@@ -3,11 +3,13 @@ import { basename, join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
 import { parseSha256 } from '../graph/digest.ts';
+import type { Store } from '../graph/store.ts';
 import type { Output, RunContext } from '../graph/task.ts';
 import { poolAddresses, snapshotAddresses } from '../sources/debian-pool.ts';
 import { download } from '../sources/download.ts';
 import type { Wanted } from '../sources/download.ts';
 import type { Mirrors } from '../sources/mirrors.ts';
+import { OFFLINE_HINT } from '../sources/offline.ts';
 import { partsDirOf } from '../sources/supply.ts';
 import type { Supply } from '../sources/supply.ts';
 import { lockFile } from './definition.ts';
@@ -39,13 +41,16 @@ export async function fetchPackages(
   { lock, supply }: Errand,
   context: RunContext,
 ): Promise<readonly FetchedPackage[]> {
-  const { store } = supply;
-  const missing = lock.packages.filter((locked) => !store.has(outputOf(locked)));
+  const missing = missingPackages(lock, supply.store);
   if (missing.length > 0) {
     if (supply.network === 'offline') throw offline(root, missing);
     await fetchAll(missing, { lock, supply }, context);
   }
   return lock.packages.map((locked) => ({ name: locked.name, file: basename(locked.path), deb: outputOf(locked) }));
+}
+
+export function missingPackages(lock: Lock, store: Store): readonly LockedPackage[] {
+  return lock.packages.filter((locked) => !store.has(outputOf(locked)));
 }
 
 async function fetchAll(
@@ -103,7 +108,7 @@ function outputOf({ sha256, size }: LockedPackage): Output {
   return { type: 'file', digest: { hash: parseSha256(sha256), size } };
 }
 
-function offline(root: ToolRootName, missing: readonly LockedPackage[]): BuildError {
+export function offline(root: ToolRootName, missing: readonly LockedPackage[]): BuildError {
   const names = missing.map(({ path }) => basename(path));
   const shown = names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
   return new BuildError(
@@ -111,7 +116,7 @@ function offline(root: ToolRootName, missing: readonly LockedPackage[]): BuildEr
     `Cannot fetch the packages of tool root "${root}": the network is off, and the store lacks ${shown}`,
     {
       at: { file: lockFile(root), line: 1, column: 1 },
-      hint: 'Run the verb "fetch" once with the network on',
+      hint: OFFLINE_HINT,
     },
   );
 }

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 
 import { digestOf } from '../graph/digest.ts';
 import type { Inputs, Output, Task } from '../graph/task.ts';
-import { lockFile, requestFile } from './definition.ts';
+import type { TransferTask } from '../sources/offline.ts';
+import { lockFile, readDefinition, requestFile } from './definition.ts';
 import type { ToolRootName } from './definition.ts';
 import { filesTask } from './files-task.ts';
 import { makeRoot } from './make-root.ts';
 import type { Workshop } from './make-root.ts';
+import { missingPackages, offline } from './packages.ts';
 
 /** Pinned tools as layers of a sandbox's `/`, lowest first. */
 export interface ToolRoot {
@@ -32,7 +34,7 @@ export function toolRoot(name: ToolRootName, workshop: Workshop): ToolRoot {
 }
 
 /** The texts are read for the key and parsed only when there is something to do: a lock takes longer to parse than a build to see that it is done. */
-function packagesTask(name: ToolRootName, workshop: Workshop): Task {
+function packagesTask(name: ToolRootName, workshop: Workshop): TransferTask {
   const texts = [requestFile(name), lockFile(name)].map((file) => digestOf(readFileSync(file)).hash);
   return {
     id: `tool-root/${name}`,
@@ -43,5 +45,9 @@ function packagesTask(name: ToolRootName, workshop: Workshop): Task {
       key: { type: 'tool-root', unpack: UNPACK_VERSION, request: texts[0] ?? '', lock: texts[1] ?? '' },
       run: async (context) => ({ [ROOT]: await makeRoot(name, workshop, context) }),
     }),
+    lacking: () => {
+      const missing = missingPackages(readDefinition(name).lock, workshop.store);
+      return missing.length === 0 ? undefined : offline(name, missing);
+    },
   };
 }

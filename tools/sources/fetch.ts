@@ -5,11 +5,13 @@ import { sourceFileName } from '../config/package.ts';
 import type { SourceManifest } from '../config/package.ts';
 import { BuildError } from '../errors.ts';
 import type { Location } from '../errors.ts';
-import type { Outputs, RunContext, Task } from '../graph/task.ts';
+import type { Outputs, RunContext } from '../graph/task.ts';
 import { sourceAddresses } from './debian-pool.ts';
 import { download } from './download.ts';
 import type { Address } from './download.ts';
 import type { Mirrors } from './mirrors.ts';
+import { OFFLINE_HINT } from './offline.ts';
+import type { TransferTask } from './offline.ts';
 import { partsDirOf } from './supply.ts';
 import type { Supply } from './supply.ts';
 
@@ -22,7 +24,7 @@ export interface FetchOptions extends Supply {
  * Brings one pinned source. Its key is the digest and the name alone: where the file comes from is no part of what it is, so
  * a new mirror fetches nothing again. One output, named as the file is in the build.
  */
-export function fetchTask(source: SourceManifest, options: FetchOptions): Task {
+export function fetchTask(source: SourceManifest, options: FetchOptions): TransferTask {
   const file = sourceFileName(source);
   return {
     id: `source/${file}`,
@@ -33,6 +35,7 @@ export function fetchTask(source: SourceManifest, options: FetchOptions): Task {
       key: { file, sha512: source.sha512 },
       run: async (context) => await fetchSource(source, options, context),
     }),
+    lacking: () => offline(file, options.at),
   };
 }
 
@@ -66,7 +69,7 @@ function offline(name: string, at: Location | undefined): BuildError {
     `Cannot fetch "${name}": the network is off, and the store does not have it`,
     {
       at,
-      hint: 'Run the verb "fetch" with the same variant once, with the network on',
+      hint: OFFLINE_HINT,
     },
   );
 }

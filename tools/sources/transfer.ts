@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { open, stat } from 'node:fs/promises';
 
 import { Finding, printAddress } from './finding.ts';
 
@@ -36,26 +33,37 @@ export async function transfer(request: Transfer): Promise<'whole' | 'resumed'> 
 async function receive(request: Transfer, stall: Stall): Promise<'whole' | 'resumed'> {
   const offset = await sizeOf(request.part);
   const response = await ask(request, offset, stall.signal);
-  const resumed = offset > 0 && response.status === 206;
   // 416: nothing is left to send, or the part is longer than the file. Its digest will tell.
   if (response.status === 416 && offset > 0) return 'resumed';
   await assertServed(request, response);
-  const total = totalOf(response, resumed ? offset : 0);
-  let done = resumed ? offset : 0;
-  async function* count(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      stall.restart();
-      done += chunk.byteLength;
-      if (request.maxBytes !== undefined && done > request.maxBytes) throw tooLong(request);
-      request.onProgress(done, total);
-      yield chunk;
-    }
-  }
-  await pipeline(bodyOf(response), count, createWriteStream(request.part, { flags: resumed ? 'a' : 'w' }), {
-    signal: stall.signal,
-  });
+  const resumed = offset > 0 && response.status === 206;
+  const start = resumed ? offset : 0;
+  const total = totalOf(response, start);
+  const done = await write(response, { request, stall, start, total });
   if (total !== undefined && done < total) throw cutOff(request, done, total);
   return resumed ? 'resumed' : 'whole';
+}
+
+interface Writing {
+  readonly request: Transfer;
+  readonly stall: Stall;
+  readonly start: number;
+  readonly total: number | undefined;
+}
+
+/** Chunk by chunk, each on disk before the next is asked for: what was counted is there, however this ends. */
+async function write(response: Response, { request, stall, start, total }: Writing): Promise<number> {
+  const chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[] = response.body ?? [];
+  await using part = await open(request.part, start > 0 ? 'a' : 'w');
+  let done = start;
+  for await (const chunk of chunks) {
+    stall.restart();
+    done += chunk.byteLength;
+    if (request.maxBytes !== undefined && done > request.maxBytes) throw tooLong(request);
+    await part.writeFile(chunk);
+    request.onProgress(done, total);
+  }
+  return done;
 }
 
 async function ask({ address }: Transfer, offset: number, signal: AbortSignal): Promise<Response> {
@@ -134,10 +142,6 @@ function cutOff({ address }: Transfer, done: number, total: number): Finding {
 
 function tooLong({ address, maxBytes }: Transfer): Finding {
   return new Finding('wrong-digest', `${printAddress(address)} sends more than the expected ${maxBytes} bytes`);
-}
-
-function bodyOf(response: Response): Readable {
-  return response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
 }
 
 function totalOf(response: Response, offset: number): number | undefined {
