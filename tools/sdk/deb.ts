@@ -19,10 +19,11 @@ export async function unpackDeb(deb: string, dir: string): Promise<void> {
   const data = (await readMembers(deb)).find((member) => member.name.startsWith('data.tar'));
   if (data === undefined)
     throw new BuildError('sdk/not-a-package', `Cannot read package "${deb}": expected a member named data.tar`);
+  const stages = openData(deb, data);
   try {
     // strict: a path with "..", or through a link that leads out, ends it all instead of being passed over.
     const unpacker = extract({ cwd: dir, strict: true, preserveOwner: false, noMtime: true, filter: isWanted });
-    await pipeline([...openData(deb, data), unpacker]);
+    await pipeline([...stages, unpacker]);
   } catch (cause) {
     throw new BuildError('sdk/unsafe-package', `Cannot unpack package "${deb}"`, { cause });
   }
@@ -40,16 +41,16 @@ function isWanted(path: string): boolean {
 
 /** The bytes of a member, and what turns them into a tar archive. */
 function openData(deb: string, { name, offset, size }: Member): [Readable, ...Duplex[]] {
-  const bytes = createReadStream(deb, { start: offset, end: offset + size - 1 });
+  const range = { start: offset, end: offset + size - 1 };
   switch (name) {
     case 'data.tar':
-      return [bytes];
+      return [createReadStream(deb, range)];
     case 'data.tar.gz':
-      return [bytes, createGunzip()];
+      return [createReadStream(deb, range), createGunzip()];
     case 'data.tar.zst':
-      return [bytes, createZstdDecompress()];
+      return [createReadStream(deb, range), createZstdDecompress()];
     case 'data.tar.xz':
-      return [Readable.fromWeb(new xz.XzReadableStream(Readable.toWeb(bytes)))];
+      return [Readable.fromWeb(new xz.XzReadableStream(Readable.toWeb(createReadStream(deb, range))))];
     default:
       throw new BuildError(
         'sdk/not-a-package',

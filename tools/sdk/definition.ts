@@ -27,21 +27,27 @@ export function readRequest(name: ToolRootName): Request {
   return request.value;
 }
 
+/** @throws BuildError config/... */
+export function readLock(name: ToolRootName): Lock {
+  const errors: BuildError[] = [];
+  const lock = readManifest(lockFile(name), lockSchema, errors);
+  throwAll(errors);
+  if (lock === undefined) throw new TypeError('a lock without complaints has a value');
+  return lock.value;
+}
+
 /**
  * What a root is made of, and what is done to it.
  * @throws BuildError config/..., sdk/stale-lock
  */
 export function readDefinition(name: ToolRootName): { readonly request: Request; readonly lock: Lock } {
   const request = readRequest(name);
-  const errors: BuildError[] = [];
-  const lock = readManifest(lockFile(name), lockSchema, errors);
-  throwAll(errors);
-  if (lock === undefined) throw new TypeError('a lock without complaints has a value');
-  const asked = new Set(lock.value.asked);
+  const lock = readLock(name);
+  const asked = new Set(lock.asked);
   const missing = request.packages.filter((wanted) => !asked.has(wanted));
-  if (missing.length > 0 || asked.size !== new Set(request.packages).size || lock.value.suite !== request.suite)
+  if (missing.length > 0 || asked.size !== new Set(request.packages).size || lock.suite !== request.suite)
     throw stale(name, missing);
-  return { request, lock: lock.value };
+  return { request, lock };
 }
 
 function stale(name: ToolRootName, missing: readonly string[]): BuildError {

@@ -35,6 +35,11 @@ function parseLine(line: string): LockedPackage {
 const SNAPSHOT_DELAY_MS = 12 * 3600 * 1000;
 
 export function lockOf(request: Request, packages: readonly LockedPackage[], now: Date): Lock {
-  const date = new Date(now.getTime() + SNAPSHOT_DELAY_MS).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const date = momentOf(new Date(now.getTime() + SNAPSHOT_DELAY_MS));
   return lockSchema.parse({ suite: request.suite, asked: request.packages, date, packages });
+}
+
+/** As the snapshots write it: `20260131T120000Z`. */
+export function momentOf(date: Date): string {
+  return date.toISOString().replaceAll(/[-:]|\.\d+/g, '');
 }

@@ -136,6 +136,7 @@ describe('a file that cannot be had', () => {
     const error = await failure([server.on('/x', file(CONTENT))], { size: 100 });
     expect(error.code).toBe('source/wrong-digest');
     expect(error.message).toContain('sends more than the expected 100 bytes');
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   test('every address that was tried is told, the most telling first', async () => {

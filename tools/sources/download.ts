@@ -3,6 +3,7 @@ import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Location } from '../errors.ts';
+import { guardWrite } from '../graph/disk.ts';
 import { failure } from './failure.ts';
 import { Finding, printAddress } from './finding.ts';
 import { claimPart, releasePart } from './part-file.ts';
@@ -48,6 +49,10 @@ const NAME_OF = { sha256: 'SHA-256', sha512: 'SHA-512' } as const;
  * @throws BuildError source/wrong-digest, source/web-page, source/absent or source/unreachable
  */
 export async function download(wanted: Wanted, options: DownloadOptions): Promise<string> {
+  return await guardWrite(options.partsDir, async () => await bring(wanted, options));
+}
+
+async function bring(wanted: Wanted, options: DownloadOptions): Promise<string> {
   await mkdir(options.partsDir, { recursive: true });
   const part = await claimPart(options.partsDir, `${wanted.algorithm}-${wanted.digest}`);
   const findings: Finding[] = [];
@@ -81,8 +86,9 @@ async function tryAddress(attempt: Attempt, address: Address): Promise<Finding |
     await persist(attempt, known);
     return await judge(attempt, known);
   } catch (error) {
-    if (error instanceof Finding) return error;
-    throw error;
+    if (!(error instanceof Finding)) throw error;
+    if (error.type === 'wrong-digest') await rm(attempt.part, { force: true });
+    return error;
   }
 }
 

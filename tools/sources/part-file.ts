@@ -1,5 +1,7 @@
-import { readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+const FORGOTTEN_MS = 7 * 24 * 3600 * 1000;
 
 let counter = 0;
 const mine = new Set<string>();
@@ -13,8 +15,11 @@ export async function claimPart(dir: string, id: string): Promise<string> {
   counter += 1;
   const path = join(dir, `${id}.${process.pid}-${counter}.part`);
   mine.add(path);
+  let adopted = false;
   for (const name of await readdir(dir)) {
-    if (isOrphan(dir, name, id) && (await adopt(join(dir, name), path))) break;
+    const other = join(dir, name);
+    if (!adopted && isOrphan(other, id)) adopted = await adopt(other, path);
+    else if (!mine.has(other)) await removeForgotten(other);
   }
   return path;
 }
@@ -24,12 +29,12 @@ export function releasePart(path: string): void {
   mine.delete(path);
 }
 
-function isOrphan(dir: string, name: string, id: string): boolean {
-  const match = name.startsWith(`${id}.`) ? /\.(\d+)-\d+\.part$/.exec(name) : null;
+function isOrphan(path: string, id: string): boolean {
+  const match = basename(path).startsWith(`${id}.`) ? /\.(\d+)-\d+\.part$/.exec(path) : null;
   if (match === null) return false;
   const pid = Number(match[1]);
   // Containers give every build the same small number: our own pid proves nothing unless we made the part.
-  return pid === process.pid ? !mine.has(join(dir, name)) : !isRunning(pid);
+  return pid === process.pid ? !mine.has(path) : !isRunning(pid);
 }
 
 async function adopt(from: string, to: string): Promise<boolean> {
@@ -39,6 +44,12 @@ async function adopt(from: string, to: string): Promise<boolean> {
   } catch {
     return false; // Someone else was quicker.
   }
+}
+
+/** Nobody came back for it: the source was changed, or the number of its process was given to another for good. */
+async function removeForgotten(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && Date.now() - found.mtimeMs > FORGOTTEN_MS) await rm(path, { force: true });
 }
 
 function isRunning(pid: number): boolean {

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { BuildError } from '../errors.ts';
+import type { RunContext } from '../graph/task.ts';
+import { runCommand } from '../process/command.ts';
+
+/** The root's apt with directories of its own: it knows nothing of the host's packages, nor the host of it. */
+export interface Apt {
+  /** Host path of a tool root that has apt. */
+  readonly root: string;
+  /** Host path, shown to apt as `APT`. */
+  readonly dir: string;
+}
+
+const APT = '/slipway/apt';
+
+/** Nothing is installed, so that everything is solved for; only what is asked for and what that needs comes. */
+const CONFIGURATION = `
+Dir::State "${APT}/state";
+Dir::State::status "${APT}/state/status";
+Dir::Cache "${APT}/cache";
+Dir::Log "${APT}/log";
+Dir::Etc "${APT}/etc";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; };
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::Retries "5";
+Acquire::ForceHash "SHA256";
+Acquire::Check-Valid-Until "false";
+`;
+
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** An entry of sources.list, trusted by the keys in the root alone. */
+export function sourceLine(base: string, suite: string): string {
+  return `deb [signed-by=${KEYRING}] ${base} ${suite} main\n`;
+}
+
+export async function prepareApt({ dir }: Apt, sourcesList: string): Promise<void> {
+  for (const folder of [
+    'etc/apt.conf.d',
+    'etc/preferences.d',
+    'etc/sources.list.d',
+    'state/lists/partial',
+    'cache/archives/partial',
+    'log',
+  ]) {
+    await mkdir(join(dir, folder), { recursive: true });
+  }
+  await writeFile(join(dir, 'apt.conf'), CONFIGURATION);
+  await writeFile(join(dir, 'state/status'), '');
+  await writeFile(join(dir, 'etc/sources.list'), sourcesList);
+}
+
+/**
+ * Runs apt-get and gives what it printed. Unlike all else that runs from a root, it has the network.
+ * @throws BuildError sdk/apt-failed
+ */
+export async function runApt({ root, dir }: Apt, args: readonly string[], context: RunContext): Promise<string> {
+  const lines: string[] = [];
+  const { status } = await runCommand([...bubblewrap(root, dir), '/usr/bin/apt-get', ...args], {
+    env: {},
+    signal: context.signal,
+    onLine: (line) => {
+      lines.push(line);
+      if (!line.startsWith("'")) context.log(line);
+    },
+  });
+  context.signal.throwIfAborted();
+  if (status === 0) return lines.join('\n');
+  const said = lines.filter((line) => line.startsWith('E:'));
+  throw new BuildError('sdk/apt-failed', `Cannot solve a tool root: apt-get ${args[0]} exited with status ${status}`, {
+    cause: said.length === 0 ? undefined : new Error(said.join('; ')),
+  });
+}
+
+function bubblewrap(root: string, dir: string): string[] {
+  const program = [
+    join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
+    '--library-path',
+    join(root, 'usr/lib/x86_64-linux-gnu'),
+    join(root, 'usr/bin/bwrap'),
+  ];
+  const namespaces = ['--unshare-all', '--share-net', '--die-with-parent', '--uid', '0', '--gid', '0'];
+  const mounts = [
+    '--overlay-src',
+    root,
+    '--tmp-overlay',
+    '/',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
+    '--bind',
+    dir,
+    APT,
+  ];
+  const resolver = ['/etc/resolv.conf', '/etc/hosts']
+    .filter((path) => existsSync(path))
+    .flatMap((path) => ['--ro-bind', path, path]);
+  const environment = { PATH: '/usr/bin:/usr/sbin', LANG: 'C.UTF-8', APT_CONFIG: `${APT}/apt.conf` };
+  const settings = Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]);
+  return [...program, ...namespaces, ...mounts, ...resolver, '--clearenv', ...settings];
+}
