@@ -31,11 +31,12 @@ function kernelTag(): string {
   return tagOfThisKernel;
 }
 
-/** Field 22 of /proc/<pid>/stat: a process number comes back, a number with its start time does not. */
+/** Field 22 of /proc/<pid>/stat: a process number comes back, a number with its start time does not. A zombie (field 3) is dead. */
 function startTime(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { Lookup } from './lookup.ts';
 import type { WorkDir } from './session.ts';
 import type { Store } from './store.ts';
 import { TaskLog } from './task-log.ts';
-import type { Outputs, RunContext } from './task.ts';
+import type { Outputs, RunContext, TaskId } from './task.ts';
 
 export interface RunOptions {
   readonly store: Store;
@@ -33,10 +33,10 @@ export async function runTask(lookup: Lookup, options: RunOptions): Promise<Ende
 async function runLogged({ task, work, key, printedKey }: Lookup, log: TaskLog, options: RunOptions): Promise<Ended> {
   const { store } = options;
   const started = performance.now();
-  await using context = new Context(task.id, log, options);
-  const outputs = await work.run(context);
+  await using running = makeContext(task.id, log, options);
+  const outputs = await work.run(running.context);
   const durationMs = Math.round(performance.now() - started);
-  const { cpuSeconds } = context;
+  const cpuSeconds = running.cpuSeconds();
   const last = store.results.lastKey(task.id);
   const lastResult = last === undefined ? undefined : store.results.readRecord(last);
   const unchanged = isSame(lastResult?.outputs, outputs);
@@ -45,45 +45,37 @@ async function runLogged({ task, work, key, printedKey }: Lookup, log: TaskLog, 
   return { outcome: { type: 'built', durationMs, cpuSeconds, unchanged }, outputs };
 }
 
-class Context implements RunContext, AsyncDisposable {
-  readonly signal: AbortSignal;
-  readonly cores: number;
-  cpuSeconds = 0;
-  readonly #id: string;
-  readonly #log: TaskLog;
-  readonly #options: RunOptions;
-  #workDir: WorkDir | undefined;
+interface Running extends AsyncDisposable {
+  readonly context: RunContext;
+  readonly cpuSeconds: () => number;
+}
 
-  constructor(id: string, log: TaskLog, options: RunOptions) {
-    this.#id = id;
-    this.#log = log;
-    this.#options = options;
-    this.signal = options.signal;
-    this.cores = options.cores;
-  }
-
-  /** Made when first asked for: many tasks need none. */
-  get workDir(): string {
-    this.#workDir ??= this.#options.store.makeWorkDir();
-    return this.#workDir.path;
-  }
-
-  log(line: string): void {
-    this.#log.write(line);
-    this.#options.sink({ type: 'task-line', id: this.#id, line });
-  }
-
-  progress(done: number, total: number, unit: 'bytes' | 'items'): void {
-    this.#options.sink({ type: 'task-progress', id: this.#id, done, total, unit });
-  }
-
-  addCpuSeconds(seconds: number): void {
-    this.cpuSeconds += seconds;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#workDir?.[Symbol.asyncDispose]();
-  }
+/** The context is a value without `this`: tasks may take it apart. */
+function makeContext(id: TaskId, log: TaskLog, { store, sink, signal, cores }: RunOptions): Running {
+  let workDir: WorkDir | undefined;
+  let cpuSeconds = 0;
+  const context: RunContext = {
+    signal,
+    cores,
+    // Made when first asked for: many tasks need none.
+    get workDir() {
+      workDir ??= store.makeWorkDir();
+      return workDir.path;
+    },
+    log: (line) => {
+      log.write(line);
+      sink({ type: 'task-line', id, line });
+    },
+    progress: (done, total, unit) => sink({ type: 'task-progress', id, done, total, unit }),
+    addCpuSeconds: (seconds) => {
+      cpuSeconds += seconds;
+    },
+  };
+  return {
+    context,
+    cpuSeconds: () => cpuSeconds,
+    [Symbol.asyncDispose]: async () => await workDir?.[Symbol.asyncDispose](),
+  };
 }
 
 function isSame(before: Outputs | undefined, after: Outputs): boolean {
