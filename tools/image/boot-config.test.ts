@@ -19,12 +19,19 @@ test('grubConfig() boots one entry at once', () => {
     verity: { dataBlocks: 8, rootHash: ROOT_HASH, salt: SALT },
   });
   expect(config).toBe(`set default=0
+set fallback=1
 set timeout=0
 set dm_verity_root="root,,,ro,0 64 verity 1 PARTUUID=$boot_uuid/PARTNROFF=1 PARTUUID=$boot_uuid/PARTNROFF=2 4096 4096 8 1 sha256 ${ROOT_HASH} ${SALT} 2 restart_on_corruption ignore_zero_blocks"
 
 menuentry 'Bob'\\''s OS 1.0.0 (metal-dev)' --unrestricted {
   linux /vmlinuz console=ttyS0,115200n8 crashkernel=2G-:256M 'dyndbg="file a.c +p; file $b +p"' root=/dev/dm-0 rootwait ro raid=noautodetect random.trust_cpu=on dm-mod.create="$dm_verity_root" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true
   boot
+}
+
+menuentry 'Restart' --unrestricted {
+  echo 'This bank does not boot: restarting in 30 seconds.'
+  sleep 30
+  reboot
 }
 `);
 });

@@ -20,16 +20,24 @@ const SECTORS_PER_BLOCK = BLOCK_BYTES / 512;
 
 /**
  * grub.cfg of a boot partition. GRUB's core sets `boot_uuid` to that partition's GUID before it reads this, so the same file
- * serves either bank, and the root that is opened is the one beside the kernel that was loaded.
+ * serves either bank, and the root that is opened is the one beside the kernel that was loaded. A kernel that cannot be loaded ends
+ * in a restart: nobody may be there to press a key, and the other bank may have its turn.
  */
 export function grubConfig({ title, kernelParameters, verity }: BootConfig): string {
   return `set default=0
+set fallback=1
 set timeout=0
 set dm_verity_root="${verityTable(verity)}"
 
 menuentry ${quote(title)} --unrestricted {
   linux /vmlinuz ${kernelLine(kernelParameters)}
   boot
+}
+
+menuentry 'Restart' --unrestricted {
+  echo 'This bank does not boot: restarting in 30 seconds.'
+  sleep 30
+  reboot
 }
 `;
 }
