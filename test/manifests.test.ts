@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+
+import { fixturePackage, RELEASE } from './rig/fixtures.ts';
+import { Rig } from './rig/rig.ts';
+
+const VARIANT = 'arches: [x86_64]\npackages: [alpha]\n';
+
+test('every complaint of every manifest is reported at once, each with its place and the nearest name', async () => {
+  await using rig = await Rig.create({
+    'Release.yaml': 'name: Slipway\npretty-name: Slipway OS\nversoin: 1.0.0\n',
+    'variants/metal-dev/variant.yaml':
+      'arches: [x86_64, arm]\npackges: [alpha]\nimage:\n  format: raww\n  layout:\n    os: 2G\n    plann: split\n',
+    'variants/metal/variant.yaml': VARIANT,
+    'packages/alpha/package.yaml':
+      'sources:\n  - debian: { source: expat, versio: 1, file: a/b }\n    sha512: 9b\n  - url: ftp://example.org/x.tar\n    sha512: 12\n',
+    'packages/beta/package.yaml': 'sources: {\n  a: 1\n',
+  });
+  const { status, stderr } = await rig.make('build', '--variant', 'metal-dev');
+  expect(status).toBe(1);
+  await expect(stderr).toMatchFileSnapshot('golden/errors/manifests.txt');
+});
+
+test('an unknown variant is answered with the nearest one', async () => {
+  await using rig = await Rig.create({ ...RELEASE, 'variants/metal-dev/variant.yaml': VARIANT });
+  const { status, stderr } = await rig.make('build', '--variant', 'metal-dve');
+  expect(status).toBe(1);
+  await expect(stderr).toMatchFileSnapshot('golden/errors/unknown-variant.txt');
+});
+
+test('an architecture that a variant does not list is an error at its list', async () => {
+  await using rig = await Rig.create({
+    ...RELEASE,
+    ...fixturePackage('alpha'),
+    ...fixturePackage('grub'),
+    'variants/metal-dev/variant.yaml': VARIANT,
+  });
+  const { status, stderr } = await rig.make('plan', '--variant', 'metal-dev', '--arch', 'aarch64');
+  expect(status).toBe(1);
+  expect(stderr).toContain('variants/metal-dev/variant.yaml:1:1: error: Cannot build variant "metal-dev" for aarch64');
+});
+
+test('list shows variants with their disks, for machines as JSON', async () => {
+  await using rig = await Rig.create({ ...RELEASE, 'variants/metal-dev/variant.yaml': VARIANT });
+  const [event] = await rig.events('list', 'variants');
+  expect(event).toMatchObject({
+    type: 'result',
+    data: [{ variant: 'metal-dev', arch: 'x86_64', disks: 'split, 2 + 1 GiB', 'last build': 'never' }],
+  });
+});
+
+test('schema prints a JSON Schema that names every key of a manifest', async () => {
+  await using rig = await Rig.create(RELEASE);
+  const { stdout } = await rig.make('schema', 'variant');
+  await expect(stdout).toMatchFileSnapshot('golden/schemas/variant.json');
+});
