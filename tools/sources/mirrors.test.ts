@@ -18,14 +18,17 @@ test('findMirrors() puts the user before the host, the host before the public, a
   mkdirSync(join(dir, 'sources.list.d'));
   writeFileSync(join(dir, 'sources.list'), 'deb http://host.example/debian trixie main\n');
   writeFileSync(join(dir, 'sources.list.d', 'security.sources'), 'URIs: http://host.example/debian-security\n');
-  const mirrors = await findMirrors({ debian: ['http://user.example/debian/', 'http://host.example/debian'] }, dir);
+  const mirrors = await findMirrors(
+    { debian: ['http://user.example/debian/', 'http://user.example/debian-security', 'http://host.example/debian'] },
+    dir,
+  );
   expect(mirrors.debian.slice(0, 3)).toEqual([
     'http://user.example/debian',
     'http://host.example/debian',
     mirrors.debian[2],
   ]);
   expect(new Set(mirrors.debian).size).toBe(mirrors.debian.length);
-  expect(mirrors.security).toEqual(['http://host.example/debian-security']);
+  expect(mirrors.security).toEqual(['http://user.example/debian-security', 'http://host.example/debian-security']);
 });
 
 test('findMirrors() takes nothing from a host of another distribution', async () => {

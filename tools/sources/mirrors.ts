@@ -25,19 +25,34 @@ const PUBLIC: Mirrors = {
   snapshot: 'https://snapshot.debian.org',
 };
 
+/** What a user may say: mirrors of either archive, told apart as apt's entries are, by how their addresses end. */
+export interface OwnMirrors {
+  readonly lookaside?: readonly string[];
+  readonly debian?: readonly string[];
+}
+
 /** The user's own mirrors first, then the host's, then public ones. */
-export async function findMirrors(configured: Partial<Mirrors> = {}, aptDir = '/etc/apt'): Promise<Mirrors> {
-  const sets = [{ ...NO_MIRRORS, ...configured }, await readAptMirrors(aptDir), PUBLIC];
+export async function findMirrors(
+  { lookaside = [], debian = [] }: OwnMirrors = {},
+  aptDir = '/etc/apt',
+): Promise<Mirrors> {
+  const own = debian.map(withoutSlash);
+  const security = own.filter((address) => address.endsWith('/debian-security'));
+  const host = await readAptMirrors(aptDir);
   return {
-    lookaside: merge(sets.map((set) => set.lookaside)),
-    debian: merge(sets.map((set) => set.debian)),
-    security: merge(sets.map((set) => set.security)),
-    snapshot: configured.snapshot ?? PUBLIC.snapshot,
+    lookaside: merge(lookaside),
+    debian: merge(
+      own.filter((address) => !security.includes(address)),
+      host.debian,
+      PUBLIC.debian,
+    ),
+    security: merge(security, host.security, PUBLIC.security),
+    snapshot: PUBLIC.snapshot,
   };
 }
 
 /** The mirrors the host's own apt uses. A host without apt, or whose files we may not read, has none. */
-async function readAptMirrors(dir: string): Promise<Mirrors> {
+async function readAptMirrors(dir: string): Promise<Pick<Mirrors, 'debian' | 'security'>> {
   const parts = await readdir(join(dir, 'sources.list.d')).catch(() => []);
   const files = [
     'sources.list',
@@ -46,12 +61,15 @@ async function readAptMirrors(dir: string): Promise<Mirrors> {
   const texts = await Promise.all(files.map(async (file) => await readFile(join(dir, file), 'utf8').catch(() => '')));
   const addresses = files.flatMap((file, index) => parseAptSources(file, texts[index] ?? ''));
   return {
-    ...NO_MIRRORS,
     debian: addresses.filter((address) => address.endsWith('/debian')),
     security: addresses.filter((address) => address.endsWith('/debian-security')),
   };
 }
 
-function merge(lists: readonly (readonly string[])[]): string[] {
-  return [...new Set(lists.flat().map((address) => address.replace(/\/+$/, '')))];
+function merge(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat().map(withoutSlash))];
+}
+
+function withoutSlash(address: string): string {
+  return address.replace(/\/+$/, '');
 }
