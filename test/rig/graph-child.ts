@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { BuildError } from '../../tools/errors.ts';
 import { runGraph } from '../../tools/graph/scheduler.ts';
 import { Store } from '../../tools/graph/store.ts';
 import type { Task } from '../../tools/graph/task.ts';
@@ -8,8 +9,8 @@ import type { Task } from '../../tools/graph/task.ts';
 const TASKS = 12;
 const STDOUT = 1;
 
-/** A build of twelve tasks in a process of its own: says each task that it runs, and how its build ended. */
-const [storeDir = '', eachMs = '0'] = process.argv.slice(2);
+/** A build of twelve tasks in a process of its own: says each task that it runs, and how its build ended (with the error's code). */
+const [storeDir = '', eachMs = '0', outputBytes = '10'] = process.argv.slice(2);
 await using store = await Store.open(storeDir);
 const tasks = Array.from({ length: TASKS }, (_, index) => makeTask(`child/${index}`));
 const result = await runGraph(tasks, {
@@ -19,8 +20,8 @@ const result = await runGraph(tasks, {
   cores: 2,
   memoryMiB: 100,
 });
-const lost = [...result.outcomes.values()].find((outcome) => outcome.type === 'failed');
-say(result.ok ? 'ok' : `failed: ${String(lost?.error)}`);
+const failures = [...result.outcomes.values()].filter((outcome) => outcome.type === 'failed');
+say(result.ok ? 'ok' : failures.map(({ error }) => (error instanceof BuildError ? error.code : String(error))).join());
 
 function makeTask(id: string): Task {
   return {
@@ -29,12 +30,12 @@ function makeTask(id: string): Task {
     needs: [],
     cost: { cores: 1, memoryMiB: 1 },
     resolve: () => ({
-      key: id,
+      key: [id, outputBytes],
       run: async (context) => {
         context.log(context.workDir);
         say(id);
         await sleep(Number(eachMs));
-        return { out: store.putBytes(id) };
+        return { out: store.putBytes(id.padEnd(Number(outputBytes))) };
       },
     }),
   };

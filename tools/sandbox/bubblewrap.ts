@@ -80,10 +80,14 @@ export class BubblewrapSandbox implements Sandbox {
   }
 
   #program({ layers: [lowest] }: Action): string[] {
-    const root = this.#store.pathOf(lowestLayer(lowest));
-    const { loader, libraries } = loaderOfThisMachine();
-    return [join(root, loader), '--library-path', join(root, libraries), join(root, 'usr/bin/bwrap')];
+    return bubblewrapOf(this.#store.pathOf(lowestLayer(lowest)));
   }
+}
+
+/** How to start the bubblewrap of a tool root from outside of it. */
+export function bubblewrapOf(root: string): string[] {
+  const { loader, libraries } = loaderOfThisMachine();
+  return [join(root, loader), '--library-path', join(root, libraries), join(root, 'usr/bin/bwrap')];
 }
 
 interface Invocation {

@@ -16,3 +16,12 @@ export function listen(context: RunContext, onLine: (line: string) => void): Run
     addCpuSeconds: (seconds) => context.addCpuSeconds(seconds),
   };
 }
+
+/** For what a person does by hand, outside any task: nothing is measured, and lines go where they are wanted. */
+export function looseContext(
+  workDir: string,
+  { signal, cores }: Pick<RunContext, 'signal' | 'cores'>,
+  log: (line: string) => void = () => {},
+): RunContext {
+  return { signal, cores, workDir, log, progress: () => {}, addCpuSeconds: () => {} };
+}

@@ -1,0 +1,87 @@
+import { runGraph, type GraphResult } from '../../tools/graph/scheduler.ts';
+import { Store } from '../../tools/graph/store.ts';
+import type { Output, Task } from '../../tools/graph/task.ts';
+import { actionTask } from '../../tools/sandbox/action-task.ts';
+import type { Action } from '../../tools/sandbox/action.ts';
+import { BubblewrapSandbox, bubblewrapOf } from '../../tools/sandbox/bubblewrap.ts';
+import { toolRoot } from '../../tools/sdk/tool-root.ts';
+import { findMirrors } from '../../tools/sources/mirrors.ts';
+import { SHARED_STORE } from './rig.ts';
+
+function defaultMirrors(): ReturnType<typeof findMirrors> {
+  return findMirrors({ lookaside: [], debian: [] });
+}
+
+export type ActionParts = Partial<Action> & Pick<Action, 'argv'>;
+
+/** Runs single actions in the real SDK, which is made first if the shared store lacks it. */
+export class SandboxRig implements AsyncDisposable {
+  readonly store: Store;
+  /** The log of the latest action. */
+  readonly lines: string[] = [];
+  readonly #sandbox: BubblewrapSandbox;
+  #sdk: readonly Output[] = [];
+
+  private constructor(store: Store) {
+    this.store = store;
+    this.#sandbox = new BubblewrapSandbox(store);
+  }
+
+  static async create(): Promise<SandboxRig> {
+    const store = await Store.open(SHARED_STORE);
+    const rig = new SandboxRig(store);
+    const root = toolRoot('sdk', { store, sandbox: rig.#sandbox, network: 'online', mirrors: defaultMirrors });
+    rig.#sdk = root.layers(await rig.build(root.tasks));
+    return rig;
+  }
+
+  /** The tool root's own layers, lowest first. */
+  get sdk(): readonly Output[] {
+    return this.#sdk;
+  }
+
+  /** The start of a command line that runs bubblewrap itself. */
+  bubblewrap(layer: Output): string[] {
+    return bubblewrapOf(this.store.pathOf(layer));
+  }
+
+  /** A task that has to run: the time is in its key. */
+  task(parts: ActionParts): Task {
+    const action: Action = {
+      layers: this.#sdk,
+      inputs: {},
+      outputs: { type: 'files' },
+      ...parts,
+      env: { ...parts.env, NOW: String(performance.timeOrigin + performance.now()) },
+    };
+    const cost = { cores: 1, memoryMiB: 1 };
+    return actionTask({
+      sandbox: this.#sandbox,
+      id: 'test/action',
+      title: 'Test',
+      needs: [],
+      cost,
+      action: () => action,
+    });
+  }
+
+  async run(parts: ActionParts): Promise<{ result: GraphResult; task: Task }> {
+    const task = this.task(parts);
+    return { task, result: await this.build([task]) };
+  }
+
+  async build(tasks: readonly Task[], signal = new AbortController().signal): Promise<GraphResult> {
+    this.lines.length = 0;
+    return await runGraph(tasks, {
+      store: this.store,
+      sink: (event) => event.type === 'task-line' && this.lines.push(event.line),
+      signal,
+      cores: 3,
+      memoryMiB: 4096,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store[Symbol.asyncDispose]();
+  }
+}
