@@ -10,7 +10,7 @@ import { Rig } from './rig/rig.ts';
 async function built(rig: Rig, ...argv: readonly string[]): Promise<readonly unknown[]> {
   const events = await rig.events(...argv);
   return events
-    .filter((event) => event['type'] === 'task-ended' && Object(event['outcome']).type === 'built')
+    .filter((event) => event['type'] === 'task-ended' && JSON.stringify(event['outcome']).includes('"built"'))
     .map((event) => event['id'])
     .filter((id) => !String(id).startsWith('tool-root/'));
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { BuildError } from '../errors.ts';
-import type { RunContext } from '../graph/task.ts';
+import { looseContext } from '../graph/run-context.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { findTask } from '../recipe/find-task.ts';
 import { runPhase } from '../recipe/workbench.ts';
@@ -25,12 +25,7 @@ export function addShell(program: Command, run: RunVerb): void {
         }
         const needs = await runPhase(bench, `Prepare ${id}`, task.needs);
         await using work = bench.store.makeWorkDir();
-        await task.sandbox.shell(task.action(needs), quietContext(work.path, session.signal, bench.limits.cores));
+        await task.sandbox.shell(task.action(needs), looseContext(work.path, bench.limits));
       }),
     );
-}
-
-/** A person's shell: nothing is measured or logged. */
-function quietContext(workDir: string, signal: AbortSignal, cores: number): RunContext {
-  return { signal, cores, workDir, log: () => {}, progress: () => {}, addCpuSeconds: () => {} };
 }

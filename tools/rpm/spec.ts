@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 
 import type { Arch } from '../config/arch.ts';
 import { BuildError } from '../errors.ts';
-import { listen } from '../graph/listen.ts';
+import { listen } from '../graph/run-context.ts';
 import type { Output, RunContext, Task, Work } from '../graph/task.ts';
 import { actionTask } from '../sandbox/action-task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
