@@ -38,6 +38,7 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     sandbox,
     sdk: toolRoot('sdk', { ...supply, sandbox }),
     sources: new Sources(supply),
+    network: supply.network,
     sink,
     limits: {
       cores: flags.cores ?? user.cores ?? availableParallelism(),

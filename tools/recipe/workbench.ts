@@ -1,12 +1,14 @@
 import type { Project } from '../config/project.ts';
 import { BuildError } from '../errors.ts';
 import type { EventSink } from '../graph/events.ts';
+import { makePlan } from '../graph/plan.ts';
 import { runGraph } from '../graph/scheduler.ts';
 import type { GraphOptions, GraphResult } from '../graph/scheduler.ts';
 import type { Store } from '../graph/store.ts';
 import type { Task } from '../graph/task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
+import { assertFetched } from '../sources/offline.ts';
 import type { Sources } from './sources.ts';
 
 /** What every recipe works with: the checkout, the store, the sandbox and its tools. */
@@ -17,14 +19,16 @@ export interface Workbench {
   readonly sdk: ToolRoot;
   readonly sources: Sources;
   readonly sink: EventSink;
+  readonly network: 'online' | 'offline';
   readonly limits: Pick<GraphOptions, 'cores' | 'memoryMiB' | 'keepGoing' | 'signal'>;
 }
 
 /**
- * Runs one phase of a command.
+ * Runs one phase of a command. Without network, all that is missing is named before anything runs.
  * @throws BuildError graph/failed when a task failed; what failed has been told through events by then
  */
 export async function runPhase(bench: Workbench, title: string, targets: readonly Task[]): Promise<GraphResult> {
+  if (bench.network === 'offline') assertFetched(makePlan(targets).tasks, bench.store);
   bench.sink({ type: 'phase', title, tasks: targets.length });
   const result = await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink });
   bench.limits.signal.throwIfAborted();
