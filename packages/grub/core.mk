@@ -1,12 +1,12 @@
 # Read in place of GRUB's own makefile of its core: all of that, but restricted to the modules that our images hold, a
 # tenth of the compile time, and with the one that is ours. Usage: make -f core.mk FORMAT=i386-pc MKIMAGE=... core.img
-modules_i386-pc = acpi biosdisk pci serial terminfo vbe
-modules_x86_64-efi = efi_gop
-modules_arm64-efi = efi_gop
+modules_i386-pc = acpi biosdisk pci relocator serial terminfo vbe
+modules_x86_64-efi = efi_gop relocator
+modules_arm64-efi = efi_gop fdt
 modules = bankselect configfile echo ext2 linux normal part_gpt reboot sleep $(modules_$(FORMAT))
 # What these rest on. The table of dependencies is made from the modules here alone, and fails on a symbol none has.
-modules += boot bufio crypto datetime disk extcmd fshelp gcry_crc gettext mmap net priority_queue relocator terminal \
-	video video_fb
+modules += boot bufio crypto datetime disk extcmd fshelp gcry_crc gettext mmap net priority_queue terminal video \
+	video_fb
 override MODULE_FILES := $(addsuffix .module,$(modules))
 override MOD_FILES := $(addsuffix .mod,$(modules))
 override MARKER_FILES :=
