@@ -54,7 +54,7 @@ async function startMachine(tools: VmTools, hardware: Hardware, dir: string): Pr
   const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
   const socket = await Promise.race([connected, early]).finally(() => server.close());
   early.catch(() => undefined);
-  return new Machine({ socket, ended, stop, dir });
+  return new Machine({ socket, ended, complaints, stop, dir });
 }
 
 /** The command that starts QEMU, with the machine's own UEFI variables in `dir`. */
@@ -79,6 +79,8 @@ export function machineArgv(
 interface MachineParts {
   readonly socket: Socket;
   readonly ended: Promise<CommandResult>;
+  /** What QEMU itself says, line by line. */
+  readonly complaints: readonly string[];
   readonly stop: AbortController;
   readonly dir: string;
 }
@@ -108,7 +110,10 @@ export class Machine implements AsyncDisposable {
     clearTimeout(timer);
     if (match !== undefined) return match;
     const wanted = `expected ${String(pattern)} on its console`;
-    if (this.#gone.signal.aborted) throw this.#error('vm/ended', `${wanted}, but it has ended`);
+    if (this.#gone.signal.aborted) {
+      await this.#parts.ended;
+      throw this.#error('vm/ended', `${wanted}, but it has ended`);
+    }
     throw this.#error('vm/timeout', `${wanted} within ${timeoutMs / 1000} s`);
   }
 
@@ -158,9 +163,13 @@ export class Machine implements AsyncDisposable {
   #error(code: 'vm/timeout' | 'vm/ended', finding: string): BuildError {
     const log = join(mkdtempSync(join(tmpdir(), 'slipway-console-')), 'console.log');
     writeFileSync(log, this.serial.text);
+    const said = [
+      `The console ends with:\n${this.serial.tail(TAIL_LINES)}`,
+      ...this.#parts.complaints.slice(-TAIL_LINES),
+    ];
     return new BuildError(code, `Cannot go on with the machine: ${finding}`, {
       hint: `Read the whole console in ${log}`,
-      cause: new Error(`The console ends with:\n${this.serial.tail(TAIL_LINES)}`),
+      cause: new Error(said.join('\n')),
     });
   }
 }
