@@ -23,8 +23,10 @@ export interface Finished {
 export interface RunOptions {
   /** Beside PATH and what the rig sets. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with each piece of stderr, and with a way to end the run. */
-  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** Ends the run as soon as it prints such a line on stdout. */
+  readonly killWhen?: (line: string) => boolean;
+  /** SIGKILL unless told. */
+  readonly killBy?: NodeJS.Signals;
 }
 
 /** A checkout of a test's own in a folder of its own, driven by the real command line. */
@@ -57,7 +59,10 @@ export class Rig implements AsyncDisposable {
     return this.makeWith({}, ...argv);
   }
 
-  async makeWith({ env = {}, onStderr }: RunOptions, ...argv: readonly string[]): Promise<Finished> {
+  async makeWith(
+    { env = {}, killWhen, killBy = 'SIGKILL' }: RunOptions,
+    ...argv: readonly string[]
+  ): Promise<Finished> {
     const child = spawn(process.execPath, ['--import', 'tsx', join(CHECKOUT, 'Makefile.ts'), '-C', this.dir, ...argv], {
       cwd: CHECKOUT,
       env: { PATH: process.env['PATH'], HOME: this.dir, SLIPWAY_CACHE: this.store, NO_COLOR: '1', ...env },
@@ -65,11 +70,11 @@ export class Rig implements AsyncDisposable {
     });
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-      onStderr?.(text, (signal) => void child.kill(signal));
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (!child.killed && killWhen !== undefined && stdout.split('\n').some(killWhen)) child.kill(killBy);
     });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     return await new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (status, signal) =>

@@ -3,7 +3,7 @@ import { Store } from '../../tools/graph/store.ts';
 import type { Output, Task } from '../../tools/graph/task.ts';
 import { actionTask } from '../../tools/sandbox/action-task.ts';
 import type { Action } from '../../tools/sandbox/action.ts';
-import { BubblewrapSandbox, bubblewrapOf } from '../../tools/sandbox/bubblewrap.ts';
+import { BubblewrapSandbox, programOf } from '../../tools/sandbox/bubblewrap.ts';
 import { toolRoot } from '../../tools/sdk/tool-root.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { SHARED_STORE } from './rig.ts';
@@ -40,9 +40,11 @@ export class SandboxRig implements AsyncDisposable {
     return this.#sdk;
   }
 
-  /** The start of a command line that runs bubblewrap itself. */
-  bubblewrap(layer: Output): string[] {
-    return bubblewrapOf(this.store.pathOf(layer));
+  /** The start of a command line that runs a program of the SDK outside of any sandbox. */
+  program(path: string): string[] {
+    const [lowest] = this.#sdk;
+    if (lowest === undefined) throw new Error('Expected the SDK to have a layer');
+    return programOf(this.store.pathOf(lowest), path);
   }
 
   /** A task that has to run: the time is in its key. */
