@@ -18,6 +18,8 @@ export type Outcome =
   | {
       readonly type: 'failed';
       readonly error: BuildError | BuildErrors | Error;
+      /** Of a task that `shell` can enter. */
+      readonly command: string | undefined;
       readonly logPath: string | undefined;
       readonly logTail: readonly string[];
     }
@@ -26,6 +28,7 @@ export type Outcome =
 /** The engine's only voice: every reader (terminal, plain lines, JSON) is made from this stream. */
 export type BuildEvent =
   | { readonly type: 'phase'; readonly title: string; readonly tasks: number }
+  | { readonly type: 'phase-ended'; readonly title: string }
   | { readonly type: 'task-started'; readonly id: TaskId; readonly title: string; readonly because: Because }
   | { readonly type: 'task-line'; readonly id: TaskId; readonly line: string }
   | {

@@ -20,20 +20,21 @@ export interface Ended {
 
 /** Runs one task to its end, whatever that is: exceptions stop here. Only success leaves something in the store. */
 export async function runTask(lookup: Lookup, options: RunOptions): Promise<Ended> {
-  const { task, key } = lookup;
-  using log = new TaskLog(options.store, task.id, key);
+  const { task, key, work } = lookup;
+  const { command } = work;
+  using log = new TaskLog(options.store, task.id, { key, command });
   try {
     return await runLogged(lookup, log, options);
   } catch (error) {
     if (options.signal.aborted) return { outcome: { type: 'skipped', because: 'interrupted' } };
-    return { outcome: { type: 'failed', error: asError(error), logPath: log.path, logTail: log.tail } };
+    return { outcome: { type: 'failed', error: asError(error), command, logPath: log.path, logTail: log.tail } };
   }
 }
 
 async function runLogged({ task, work, key, printedKey }: Lookup, log: TaskLog, options: RunOptions): Promise<Ended> {
   const { store } = options;
   const started = performance.now();
-  await using running = makeContext(task.id, log, options);
+  using running = makeContext(task.id, log, options);
   const outputs = await work.run(running.context);
   const durationMs = Math.round(performance.now() - started);
   const cpuSeconds = running.cpuSeconds();
@@ -45,7 +46,7 @@ async function runLogged({ task, work, key, printedKey }: Lookup, log: TaskLog, 
   return { outcome: { type: 'built', durationMs, cpuSeconds, unchanged }, outputs };
 }
 
-interface Running extends AsyncDisposable {
+interface Running extends Disposable {
   readonly context: RunContext;
   readonly cpuSeconds: () => number;
 }
@@ -74,7 +75,9 @@ function makeContext(id: TaskId, log: TaskLog, { store, sink, signal, cores }: R
   return {
     context,
     cpuSeconds: () => cpuSeconds,
-    [Symbol.asyncDispose]: async () => await workDir?.[Symbol.asyncDispose](),
+    [Symbol.dispose]: () => {
+      if (workDir !== undefined) store.session.discard(workDir);
+    },
   };
 }
 

@@ -84,6 +84,7 @@ class Build {
       this.#wake = Promise.withResolvers();
     }
     this.#skipTheRest();
+    await this.#options.store.session.settle();
     return this.#result();
   }
 
@@ -248,5 +249,5 @@ const SKIPPED: Outcome = { type: 'skipped', because: 'interrupted' };
 
 function failedBeforeItRan(error: unknown): Outcome {
   const reason = error instanceof Error ? error : new Error(String(error), { cause: error });
-  return { type: 'failed', error: reason, logPath: undefined, logTail: [] };
+  return { type: 'failed', error: reason, command: undefined, logPath: undefined, logTail: [] };
 }

@@ -39,6 +39,7 @@ export class Session {
   readonly dir: string;
   readonly #storeDir: string;
   readonly #locks: string;
+  readonly #removals = new Set<Promise<void>>();
   #heartbeat: NodeJS.Timeout | undefined;
   #made = 0;
 
@@ -93,7 +94,19 @@ export class Session {
     if (readLink(path) === this.name) unlinkSync(path);
   }
 
+  /** Removes a work directory while others go on: a kernel's takes seconds. `settle()` waits for that. */
+  discard(workDir: WorkDir): void {
+    const removal = removeTree(workDir.path).catch(() => undefined);
+    this.#removals.add(removal);
+    void removal.then(() => this.#removals.delete(removal));
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
   async close(): Promise<void> {
+    await this.settle();
     if (this.#heartbeat === undefined) return;
     clearInterval(this.#heartbeat);
     this.#heartbeat = undefined;

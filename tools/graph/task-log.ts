@@ -8,18 +8,23 @@ import type { TaskId } from './task.ts';
 
 const TAIL_LINES = 20;
 
-/** The log of one run: a file from its first line on, named by task and key; the task's own name links to the latest. */
+/**
+ * The log of one run: a file from its first line on, named by task and key; the task's own name links to the latest. A command
+ * stands at its head, and in no tail: it may be longer than all that it says.
+ */
 export class TaskLog implements Disposable {
   readonly #store: Store;
   readonly #id: TaskId;
   readonly #key: Sha256;
+  readonly #command: string | undefined;
   readonly #tail: string[] = [];
   #file: number | undefined;
 
-  constructor(store: Store, id: TaskId, key: Sha256) {
+  constructor(store: Store, id: TaskId, { key, command }: { key: Sha256; command: string | undefined }) {
     this.#store = store;
     this.#id = id;
     this.#key = key;
+    this.#command = command;
   }
 
   /** Undefined while nothing was said. */
@@ -45,7 +50,9 @@ export class TaskLog implements Disposable {
     const link = this.#store.session.nextPath();
     symlinkSync(basename(path), link);
     renameSync(link, this.#store.logPath(this.#id));
-    return openSync(path, 'w');
+    const file = openSync(path, 'w');
+    if (this.#command !== undefined) writeSync(file, `$ ${this.#command}\n`);
+    return file;
   }
 
   [Symbol.dispose](): void {

@@ -37,6 +37,8 @@ export interface Inputs {
 /** A task whose needs are done. `key` is everything it can see; equal keys mean equal results. */
 export interface Work {
   readonly key: Json;
+  /** Of a task that is one sandboxed command: that command, to paste. It heads the log, and `shell` can replay it. */
+  readonly command?: string;
   run(context: RunContext): Promise<Outputs>;
 }
 

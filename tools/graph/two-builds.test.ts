@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,11 +20,13 @@ async function buildElsewhere(
   const child = spawn(process.execPath, ['--import', 'tsx', CHILD, storeDir, String(eachMs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const ended = once(child, 'exit');
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
     onLine?.(lines, () => void child.kill('SIGKILL'));
   }
+  await ended;
   return lines;
 }
 

@@ -1,4 +1,5 @@
 import type { Cost, Inputs, Task, TaskId } from '../graph/task.ts';
+import { quoteCommand } from '../process/command.ts';
 import { actionKey, type Action } from './action.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -23,7 +24,11 @@ export function actionTask(options: ActionTaskOptions): ActionTask {
     ...options,
     resolve: (inputs) => {
       const action = options.action(inputs);
-      return { key: actionKey(action), run: (context) => options.sandbox.run(action, context) };
+      return {
+        key: actionKey(action),
+        command: quoteCommand(action.argv),
+        run: (context) => options.sandbox.run(action, context),
+      };
     },
   };
 }

@@ -10,7 +10,7 @@ import { commandFailed } from './failure.ts';
 import { mountOptions } from './mounts.ts';
 import { collectOutputs } from './outputs.ts';
 import type { Sandbox } from './sandbox.ts';
-import { parseTimes, WRAPPER } from './wrapper.ts';
+import { parseTimes, wrapped } from './wrapper.ts';
 
 /** Where a Debian tree keeps its loader and libraries, by Node's name of this machine. */
 const LOADERS: Readonly<Record<string, { readonly loader: string; readonly libraries: string }>> = {
@@ -60,17 +60,7 @@ export class BubblewrapSandbox implements Sandbox {
     // By file, for a hundred layers and more are longer than an argument list may be.
     writeFileSync(argsPath, options.map((option) => `${option}\0`).join(''));
     const fds = [openSync(timesPath, 'w'), openSync(argsPath, 'r')];
-    const command = [
-      ...this.#program(action),
-      '--args',
-      '4',
-      '--',
-      '/usr/bin/bash',
-      '-c',
-      WRAPPER,
-      'slipway',
-      ...action.argv,
-    ];
+    const command = [...this.#program(action), '--args', '4', '--', ...wrapped(action.argv)];
     try {
       return await runCommand(command, { env: {}, onLine, signal, fds });
     } finally {
@@ -80,14 +70,14 @@ export class BubblewrapSandbox implements Sandbox {
   }
 
   #program({ layers: [lowest] }: Action): string[] {
-    return bubblewrapOf(this.#store.pathOf(lowestLayer(lowest)));
+    return programOf(this.#store.pathOf(lowestLayer(lowest)), 'usr/bin/bwrap');
   }
 }
 
-/** How to start the bubblewrap of a tool root from outside of it. */
-export function bubblewrapOf(root: string): string[] {
+/** How to start a program of a tool root from outside of it: by its own loader, with its own libraries. */
+export function programOf(root: string, path: string): string[] {
   const { loader, libraries } = loaderOfThisMachine();
-  return [join(root, loader), '--library-path', join(root, libraries), join(root, 'usr/bin/bwrap')];
+  return [join(root, loader), '--library-path', join(root, libraries), join(root, path)];
 }
 
 interface Invocation {

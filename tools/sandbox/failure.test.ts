@@ -14,10 +14,15 @@ const ACTION: Action = {
 const RESULT = { status: 2, killedBy: undefined, durationMs: 1234 };
 
 describe('commandFailed()', () => {
-  test('shows the command as one can paste it, and how it ended', () => {
-    const error = commandFailed(ACTION, RESULT, { lines: ['boom'], storeDir: '/' });
+  test.each([
+    { argv: ['make', 'all the things'], name: 'make' },
+    { argv: ['bash', '-euc', 'exec rpmbuild\n', 'rpmbuild', 'x86_64'], name: 'rpmbuild' },
+    { argv: ['bash', '-euo', 'pipefail', '-c', 'a | b'], name: 'bash' },
+    { argv: ['bash', '-euo', 'pipefail', '/slipway/step/root.sh', 'x'], name: 'root.sh' },
+  ])('says in a line which program ended, and how: $name', ({ argv, name }) => {
+    const error = commandFailed({ ...ACTION, argv }, RESULT, { lines: ['boom'], storeDir: '/' });
     expect(error.code).toBe('sandbox/command-failed');
-    expect(error.message).toBe("Cannot run make 'all the things': it exited with status 2 after 1.2 s");
+    expect(error.message).toBe(`${name} exited with status 2 after 1.2 s`);
   });
 
   test.each([

@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
+
 import { BuildError } from '../errors.ts';
 import { freeBytes, storeFull } from '../graph/disk.ts';
-import { quoteCommand, type CommandResult } from '../process/command.ts';
+import type { CommandResult } from '../process/command.ts';
 import type { Action } from './action.ts';
 import { noUserNamespaces } from './user-namespaces.ts';
 
@@ -26,9 +28,17 @@ export function commandFailed({ argv }: Action, result: CommandResult, { lines, 
     lines.some((line) => line.includes('No space left on device')) && (freeBytes(storeDir) ?? FULL_BYTES) < FULL_BYTES;
   const how = result.status === undefined ? `was ended by ${result.killedBy}` : `exited with status ${result.status}`;
   const seconds = (result.durationMs / 1000).toFixed(1);
-  return new BuildError('sandbox/command-failed', `Cannot run ${quoteCommand(argv)}: it ${how} after ${seconds} s`, {
+  return new BuildError('sandbox/command-failed', `${programName(argv)} ${how} after ${seconds} s`, {
     hint:
       result.status === 137 ? 'Something killed it, most often for want of memory: build with fewer cores' : undefined,
     cause: full ? storeFull(storeDir) : undefined,
   });
+}
+
+/** What a person calls it: a script given to bash goes by the name or the file given with it. The log has it whole. */
+function programName([program = '', ...args]: readonly string[]): string {
+  if (program !== 'bash') return program;
+  const script = args.findIndex((arg) => /^-\w*c$/.test(arg));
+  const name = script === -1 ? args.find((arg) => arg.startsWith('/')) : args[script + 2];
+  return basename(name ?? program);
 }

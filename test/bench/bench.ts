@@ -1,0 +1,83 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { removeTree } from '../../tools/graph/disk.ts';
+import { Store } from '../../tools/graph/store.ts';
+import { runCommand } from '../../tools/process/command.ts';
+import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
+import { SandboxRig } from '../rig/sandbox-rig.ts';
+import { inProcess, sandboxed, sandboxedCommand, timeEngine, timeNinja } from './engine.bench.ts';
+
+/** Ratios, for seconds are the machine's: what they are held against is timed on the same machine in the same minute. */
+const TASKS = 10_000;
+const FEW = 500;
+const SANDBOXED = 1000;
+
+const scratch = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
+try {
+  await benchEngine();
+  await benchCommandLine();
+} finally {
+  await removeTree(scratch);
+}
+
+async function benchEngine(): Promise<void> {
+  await using rig = await SandboxRig.create();
+  const ninja = rig.program('usr/bin/ninja');
+  const plain = await timeNinja(TASKS, {
+    ninja,
+    dir: join(scratch, 'plain'),
+    command: (index) => `echo ${index} > out/${index}`,
+  });
+  await using store = await Store.open(join(scratch, 'store'));
+  const cold = await timeEngine(store, TASKS, inProcess(store));
+  const again = await timeEngine(store, TASKS, inProcess(store));
+  const few = await timeEngine(store, FEW, inProcess(store));
+  say('10000 empty tasks cold / ninja, echo', cold / plain, `${cold.toFixed(1)} s / ${plain.toFixed(1)} s`);
+  say('10000 tasks, nothing to do, in seconds', again, 'at most 1');
+  say('500 tasks, nothing to do, in seconds', few, 'at most 0.15');
+  await benchSandbox(rig, { ninja, dir: join(scratch, 'sandboxed') });
+}
+
+/** The very command lines that the engine runs, by ninja; what the engine does beside (keys, store, log) is the difference. */
+async function benchSandbox(
+  { store, sdk }: SandboxRig,
+  { ninja, dir }: { ninja: readonly string[]; dir: string },
+): Promise<void> {
+  const command = (index: number): string => sandboxedCommand(index, { store, layers: sdk, dir });
+  const byNinja = await timeNinja(SANDBOXED, { ninja, dir, command });
+  const cold = await timeEngine(store, SANDBOXED, sandboxed(store, sdk));
+  say(
+    `${SANDBOXED} sandboxed tasks cold / ninja`,
+    cold / byNinja,
+    `at most 2; ${cold.toFixed(1)} s / ${byNinja.toFixed(1)} s`,
+  );
+}
+
+/** A build of metal-dev with nothing to do, start of Node included, against a program that does nothing. */
+async function benchCommandLine(): Promise<void> {
+  if (!existsSync(join(CHECKOUT, 'build/images/x86_64-metal-dev/latest'))) {
+    say('no-op build of metal-dev / tsx', Number.NaN, 'build it first');
+    return;
+  }
+  const tsx = join(CHECKOUT, 'node_modules/.bin/tsx');
+  const nothing = await timeCommand([tsx, '-e', '0']);
+  const build = await timeCommand([tsx, 'Makefile.ts', 'build', '--variant', 'metal-dev']);
+  say('no-op build of metal-dev / tsx', build / nothing, `at most 2; ${build.toFixed(2)} s / ${nothing.toFixed(2)} s`);
+}
+
+/** The best of five: whatever else the machine does can only add. */
+async function timeCommand(argv: readonly string[]): Promise<number> {
+  const env = { PATH: `${join(process.execPath, '..')}:/usr/bin:/bin`, HOME: tmpdir(), SLIPWAY_CACHE: SHARED_STORE };
+  const times: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const { durationMs } = await runCommand(argv, { env, cwd: CHECKOUT, onLine: () => undefined });
+    times.push(durationMs / 1000);
+  }
+  return Math.min(...times);
+}
+
+function say(what: string, ratio: number, note: string): void {
+  process.stdout.write(`${what.padEnd(44)} ${ratio.toFixed(2).padStart(6)}   (${note})\n`);
+}
