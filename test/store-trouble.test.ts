@@ -24,10 +24,9 @@ afterAll(async () => {
 /** Runs a script on this very machine, but for what `mounts` lay over it. `$1 ...` is a build of twelve tasks. */
 async function runOver(mounts: readonly string[], script: string): Promise<string[]> {
   const lines: string[] = [];
-  const [bubblewrap] = rig.sdk.map((layer) => rig.bubblewrap(layer));
   const build = [process.execPath, '--import', 'tsx', CHILD];
   const argv = [
-    ...(bubblewrap ?? []),
+    ...rig.program('usr/bin/bwrap'),
     '--unshare-user',
     '--dev-bind',
     '/',
