@@ -30,7 +30,9 @@ export interface Workbench {
 export async function runPhase(bench: Workbench, title: string, targets: readonly Task[]): Promise<GraphResult> {
   if (bench.network === 'offline') assertFetched(makePlan(targets).tasks, bench.store);
   bench.sink({ type: 'phase', title, tasks: targets.length });
-  const result = await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink });
+  const result = await runGraph(targets, { ...bench.limits, store: bench.store, sink: bench.sink }).finally(() =>
+    bench.sink({ type: 'phase-ended', title }),
+  );
   bench.limits.signal.throwIfAborted();
   if (result.ok) return result;
   const failed = [...result.outcomes].filter(([, outcome]) => outcome.type === 'failed').map(([id]) => id);
