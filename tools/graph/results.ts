@@ -140,9 +140,12 @@ function readKey(link: string): Sha256 | undefined {
 
 /** Undefined for a torn record (a power cut): then the task runs again. */
 export function parseResult(text: string): Result | undefined {
-  const end = text.indexOf('\n');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `write` above is the only writer
-  return end === -1 ? undefined : (JSON.parse(text.slice(0, end)) as Result);
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `write` above is the only writer
+    return JSON.parse(text.slice(0, text.indexOf('\n'))) as Result;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseKey(text: string): Json {

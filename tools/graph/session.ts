@@ -125,11 +125,16 @@ export class Session {
   }
 }
 
-/** Removes what dead sessions left in `work/`. */
+/** Removes what dead sessions left: their work, and their locks. */
 export async function sweepDeadSessions(storeDir: string): Promise<void> {
   for (const name of readdirSync(join(storeDir, 'work'))) {
     if (isAlive(storeDir, name, SWEEP_GRACE_MS)) continue;
     await removeTree(join(storeDir, 'work', name)).catch(() => undefined);
+  }
+  for (const name of readdirSync(join(storeDir, 'locks'))) {
+    const lock = join(storeDir, 'locks', name);
+    const holder = readLink(lock);
+    if (holder !== undefined && !isAlive(storeDir, holder, SWEEP_GRACE_MS)) unlinkSync(lock);
   }
 }
 

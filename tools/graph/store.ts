@@ -36,7 +36,7 @@ export class Store implements AsyncDisposable {
     this.results = new Results(dir, this.session);
     this.#blobs = new Blobs(dir, this.session);
     this.#trees = new Trees(dir, this.session);
-    this.#sweeping = sweepDeadSessions(dir);
+    this.#sweeping = sweepDeadSessions(dir).catch(() => undefined);
   }
 
   static async open(dir: string): Promise<Store> {

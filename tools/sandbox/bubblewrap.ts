@@ -43,10 +43,10 @@ export class BubblewrapSandbox implements Sandbox {
     return await collectOutputs(action, join(workDir, 'out'), this.#store);
   }
 
-  async shell(action: Action, { workDir, cores }: RunContext): Promise<number> {
+  async shell(action: Action, { workDir, cores }: Pick<RunContext, 'workDir' | 'cores'>): Promise<number> {
     const options = mountOptions(action, { store: this.#store, workDir, cores });
     // `replay` in the shell is the very command, in the place it starts in.
-    const rc = `PS1='[slipway \\w]# '\nreplay() { ${quoteCommand(action.argv)}; }\n`;
+    const rc = `umask 022\nPS1='[slipway \\w]# '\nreplay() { ${quoteCommand(action.argv)}; }\n`;
     writeFileSync(join(workDir, 'home', '.bashrc'), rc);
     const command = [...this.#program(action), ...options, '--', '/usr/bin/bash', '-i'];
     const { status } = await runCommand(command, { env: {} });

@@ -29,6 +29,7 @@ describe('commandFailed()', () => {
     'bwrap: No permissions to create a new namespace, likely because the kernel does not allow non-privileged user namespaces.',
     'bwrap: setting up uid map: Permission denied',
     'bwrap: Creating new namespace failed: Operation not permitted',
+    'bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted',
   ])('a host that refuses user namespaces is told from a command that fails: %s', (line) => {
     const error = commandFailed(ACTION, RESULT, { lines: [line], storeDir: '/' });
     expect(error.code).toBe('sandbox/no-user-namespaces');

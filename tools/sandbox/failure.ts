@@ -9,6 +9,10 @@ import { noUserNamespaces } from './user-namespaces.ts';
 /** Less than this, and a "No space left on device" was the store's disk, not something small inside the sandbox. */
 const FULL_BYTES = 64 << 20;
 
+/** What bubblewrap says where sysctl, AppArmor (the loopback is the first thing it denies) or a container forbids namespaces. */
+const REFUSALS =
+  /^bwrap: (Creating new namespace failed|No permissions to create|setting up [ug]id map|loopback: |Can't mount proc)/;
+
 interface Said {
   /** The last lines of the log. */
   readonly lines: readonly string[];
@@ -17,13 +21,8 @@ interface Said {
 
 /** Says what a failed command means: the command's own failure, or the host's. */
 export function commandFailed({ argv }: Action, result: CommandResult, { lines, storeDir }: Said): BuildError {
-  if (
-    lines.some((line) =>
-      /^bwrap: .*(user namespace|uid map|No permissions to creat|Operation not permitted)/.test(line),
-    )
-  ) {
-    return noUserNamespaces(lines.find((line) => line.startsWith('bwrap: ')));
-  }
+  const refusal = lines.find((line) => REFUSALS.test(line));
+  if (refusal !== undefined) return noUserNamespaces(refusal);
   const full =
     lines.some((line) => line.includes('No space left on device')) && (freeBytes(storeDir) ?? FULL_BYTES) < FULL_BYTES;
   const how = result.status === undefined ? `was ended by ${result.killedBy}` : `exited with status ${result.status}`;

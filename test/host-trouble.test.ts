@@ -6,9 +6,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { removeTree } from '../tools/graph/disk.ts';
 import { runCommand } from '../tools/process/command.ts';
+import { SHARED_STORE } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 
-const CHILD = join(import.meta.dirname, 'rig/graph-child.ts');
+const GRAPH_CHILD = join(import.meta.dirname, 'rig/graph-child.ts');
+const SANDBOX_CHILD = join(import.meta.dirname, 'rig/sandbox-child.ts');
 
 let rig: SandboxRig;
 let dir: string;
@@ -21,17 +23,17 @@ afterAll(async () => {
   await removeTree(dir);
 });
 
-/** Runs a script on this very machine, but for what `mounts` lay over it. `$1 ...` is a build of twelve tasks. */
-async function runOver(mounts: readonly string[], script: string): Promise<string[]> {
+/** Runs a script on this very machine, but for what bubblewrap's `options` change. `"$@"` is a build of twelve tasks. */
+async function runOver(options: readonly string[], script: string, child = GRAPH_CHILD): Promise<string[]> {
   const lines: string[] = [];
-  const build = [process.execPath, '--import', 'tsx', CHILD];
+  const build = [process.execPath, '--import', 'tsx', child];
   const argv = [
     ...rig.program('usr/bin/bwrap'),
     '--unshare-user',
     '--dev-bind',
     '/',
     '/',
-    ...mounts,
+    ...options,
     '--',
     'sh',
     '-c',
@@ -68,4 +70,10 @@ test('a read-only store serves what it has, and says when it cannot take more', 
   expect((await runOver(readOnly, `"$@" ${store} 0 99`)).at(-1)).toMatch(
     /^store\/not-writable(,store\/not-writable)*$/,
   );
+});
+
+test('a host that refuses user namespaces is told as such, with a way out', async () => {
+  const [code, hint] = await runOver(['--disable-userns'], `SLIPWAY_CACHE=${SHARED_STORE} "$@"`, SANDBOX_CHILD);
+  expect(code).toBe('sandbox/no-user-namespaces');
+  expect(hint).toMatch(/sysctl|--security-opt/);
 });
