@@ -115,7 +115,11 @@ class Build {
 
   #endFresh({ task, key }: Lookup, outputs: Outputs): void {
     const { results } = this.#options.store;
-    if (results.lastKey(task.id) !== key) results.remember(task.id, key);
+    try {
+      if (results.lastKey(task.id) !== key) results.remember(task.id, key);
+    } catch {
+      // A store that is full or read-only still serves: only `explain` will know less.
+    }
     this.#end(task, { outcome: { type: 'fresh' }, outputs });
   }
 
