@@ -52,7 +52,7 @@ async function buildImages(session: Session, flags: BuildFlags): Promise<void> {
     const placed = await placeArtifacts(plan, { store: bench.store, result, dir: bench.project.dir });
     images.push({ ...placed, variant: plan.variant.name, arch: plan.arch, packages: plan.rpms.length });
   }
-  session.result(describeImages(images, result.statistics), {
+  session.result(describeImages(images, result.statistics, session.command), {
     images: imagesToJson(images),
     statistics: result.statistics,
   });

@@ -9,7 +9,7 @@ import { formatBytes, formatSeconds, formatTable } from '../report/format.ts';
 /** What a build did, in a sentence. */
 export function describeEffort({ built, wallSeconds, cpuSeconds, criticalPathSeconds }: Statistics): string {
   if (built === 0) return 'nothing to do, all of it is in the store';
-  return `${built} tasks in ${formatSeconds(wallSeconds)} (${formatSeconds(cpuSeconds)} of CPU, critical path ${formatSeconds(criticalPathSeconds)})`;
+  return `${built} ${built === 1 ? 'task' : 'tasks'} in ${formatSeconds(wallSeconds)} (${formatSeconds(cpuSeconds)} of CPU, critical path ${formatSeconds(criticalPathSeconds)})`;
 }
 
 export function describePackage({ name, arch, rpms, statistics }: BuiltPackage): string {
@@ -23,8 +23,8 @@ export interface BuiltImage extends PlacedImage {
   readonly packages: number;
 }
 
-/** What a build of images made, how large, how long it took, and what to do next. */
-export function describeImages(images: readonly BuiltImage[], statistics: Statistics): string {
+/** What a build of images made, how large, how long it took, and what to do next, called as it was called now. */
+export function describeImages(images: readonly BuiltImage[], statistics: Statistics, command: string): string {
   const blocks = images.map(({ variant, arch, packages, dir, files }) => {
     const table = formatTable(
       files.map(({ path, output }) => [`  ${basename(path)}`, formatBytes(output.digest.size)]),
@@ -32,7 +32,7 @@ export function describeImages(images: readonly BuiltImage[], statistics: Statis
     return `${variant} for ${arch}, ${packages} packages, in ${relative('', dir)}/\n${table}`;
   });
   const [first] = images;
-  const next = first === undefined ? [] : [`Boot it: npx tsx Makefile.ts run --variant ${first.variant}`];
+  const next = first === undefined ? [] : [`Boot it: ${command} run --variant ${first.variant} --arch ${first.arch}`];
   return [...blocks, `Build: ${describeEffort(statistics)}`, ...next].join('\n');
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { EventSink } from '../graph/events.ts';
 import { makeReporter } from '../report/reporter.ts';
 import type { Host } from './host.ts';
+import { invocation } from './invocation.ts';
 
 /** Flags every verb takes. */
 export interface Globals {
@@ -15,6 +16,8 @@ export interface Globals {
 export interface Session {
   readonly host: Host;
   readonly globals: Globals;
+  /** How the program was called, up to its verb. */
+  readonly command: string;
   readonly sink: EventSink;
   /** Ends with the first Ctrl-C. */
   readonly signal: AbortSignal;
@@ -34,17 +37,22 @@ export async function runSession(
   globals: Globals,
   work: (session: Session) => Promise<void>,
 ): Promise<number> {
+  const command = invocation(host, globals.directory);
   const reporter = await makeReporter({
     json: globals.json,
     colour: host.colour && globals.color,
+    command,
     streams: host.streams,
   });
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  // Not once(): the live display has a listener of its own, which ends the process if it finds itself the only one.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  // Whoever read us is gone, as after `| head`: that ends a run in the same way.
+  for (const stream of Object.values(host.streams)) stream.on('error', interrupt);
   const result = (text: string, data: unknown): void => reporter.sink({ type: 'result', text, data });
   try {
-    await work({ host, globals, sink: reporter.sink, signal: controller.signal, result });
+    await work({ host, globals, command, sink: reporter.sink, signal: controller.signal, result });
     return EXIT.ok;
   } catch (error) {
     if (controller.signal.aborted) {
@@ -58,6 +66,6 @@ export async function runSession(
     return EXIT.failed;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    await reporter.close();
+    reporter.close();
   }
 }

@@ -1,10 +1,19 @@
 /** `2 h 05 min`, `3 min 07 s`, `4.2 s`: two figures, never more. */
 export function formatSeconds(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  return seconds < 9.95 ? `${seconds.toFixed(1)} s` : formatWholeSeconds(seconds);
+}
+
+/** The same without tenths, for what is looked at while it grows. */
+export function formatWholeSeconds(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+/** An estimate, no more exact than it is. */
+export function formatTimeLeft(seconds: number): string {
+  return seconds < 10 ? 'a few seconds left' : `about ${formatWholeSeconds(seconds)} left`;
 }
 
 /** `812 B`, `3.4 MiB`: binary units, spelt out. */
@@ -15,9 +24,22 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
-export function formatProgress(done: number, total: number, unit: 'bytes' | 'items'): string {
+export interface Transferred {
+  readonly done: number;
+  /** Not above `done` where it is not known. */
+  readonly total: number;
+  readonly unit: 'bytes' | 'items';
+  readonly perSecond: number | undefined;
+}
+
+/** `12.0 MiB of 40.1 MiB, 3.1 MiB/s, about 14 s left`, or `12 of 339`. */
+export function formatProgress({ done, total, unit, perSecond }: Transferred): string {
   if (unit === 'items') return `${done} of ${total}`;
-  return total > 0 ? `${formatBytes(done)} of ${formatBytes(total)}` : formatBytes(done);
+  const known = total > done;
+  const size = known ? `${formatBytes(done)} of ${formatBytes(total)}` : formatBytes(done);
+  if (perSecond === undefined) return size;
+  const left = known && perSecond > 0 ? [formatTimeLeft((total - done) / perSecond)] : [];
+  return [size, `${formatBytes(perSecond)}/s`, ...left].join(', ');
 }
 
 /** Left-aligned columns, two spaces apart. */

@@ -1,12 +1,13 @@
 import type { BuildEvent } from '../graph/events.ts';
-import { errorToJson, redact } from './errors.ts';
+import { errorToJson } from './errors.ts';
 import type { Reporter, Streams } from './reporter.ts';
+import { redact } from './text.ts';
 
 /** One event a line on stdout, in the shape of graph/events.ts, errors as `{code, message, hint, at, because}`. */
 export function jsonReporter({ out }: Streams): Reporter {
   return {
-    sink: (event) => void out.write(`${JSON.stringify(toJson(event))}\n`),
-    close: () => Promise.resolve(),
+    sink: (event) => void out.write(`${redact(JSON.stringify(toJson(event)))}\n`),
+    close: () => {},
   };
 }
 
@@ -17,8 +18,6 @@ function toJson(event: BuildEvent): unknown {
       return { time, type: 'error', error: errorToJson(event.error) };
     case 'result':
       return { time, type: 'result', data: event.data };
-    case 'task-line':
-      return { time, ...event, line: redact(event.line) };
     case 'task-ended':
       return event.outcome.type === 'failed'
         ? { time, ...event, outcome: { ...event.outcome, error: errorToJson(event.outcome.error) } }

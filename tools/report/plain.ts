@@ -1,43 +1,40 @@
-import { endLines } from './lines.ts';
-import { formatError, redact } from './errors.ts';
-import { formatSeconds } from './format.ts';
-import type { Paint } from './paint.ts';
+import { formatWholeSeconds } from './format.ts';
 import { Progress } from './progress.ts';
+import type { Running } from './progress.ts';
 import type { Reporter, Streams } from './reporter.ts';
+import { Story } from './story.ts';
+import type { Voice } from './story.ts';
+import { redact } from './text.ts';
 
 const HEARTBEAT_MS = 10_000;
+/** A log is read in full: a task's last line needs no more of it than tells where it is. */
+const MAX_DETAIL = 60;
 
 /** One line as each task ends, and one every few seconds that says what runs: for logs and for CI. */
-export function plainReporter({ out, err }: Streams, paint: Paint): Reporter {
+export function plainReporter({ out, err }: Streams, voice: Voice): Reporter {
   const progress = new Progress();
+  const story = new Story(voice);
   const print = (lines: readonly string[]): void => lines.forEach((line) => void err.write(`${line}\n`));
-  const heartbeat = setInterval(() => print(runningLine(progress)), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => print(whatRuns(progress, Date.now())), HEARTBEAT_MS);
   heartbeat.unref();
   return {
     sink: (event) => {
       progress.see(event, Date.now());
-      if (event.type === 'task-ended') print(endLines(event.id, event.title, { outcome: event.outcome, paint }));
-      else if (event.type === 'warning')
-        print([
-          `${paint('yellow', 'warning:')} ${redact(event.message)}`,
-          ...(event.hint === undefined ? [] : [`  hint: ${event.hint}`]),
-        ]);
-      else if (event.type === 'error') print([formatError(event.error, paint)]);
-      else if (event.type === 'result') out.write(`${event.text}\n`);
+      print(story.tell(event));
+      if (event.type === 'result') out.write(`${redact(event.text)}\n`);
     },
-    close: () => {
-      clearInterval(heartbeat);
-      return Promise.resolve();
-    },
+    close: () => clearInterval(heartbeat),
   };
 }
 
-function runningLine({ running, done, total, secondsLeft }: Progress): string[] {
-  if (running.size === 0) return [];
-  const tasks = [...running.values()].map(
-    (task) =>
-      `${task.title} (${formatSeconds((Date.now() - task.startedMs) / 1000)}${task.detail === '' ? '' : `: ${redact(task.detail).slice(0, 60)}`})`,
-  );
-  const left = secondsLeft === undefined ? '' : `, about ${formatSeconds(secondsLeft)} left`;
-  return [`[${done}/${total}${left}] ${tasks.join('; ')}`];
+function whatRuns(progress: Progress, nowMs: number): string[] {
+  if (progress.running.size === 0) return [];
+  const tasks = [...progress.running.values()].map((task) => describeTask(task, nowMs));
+  return [redact(`[${progress.summary(nowMs)}] ${tasks.join('; ')}`)];
+}
+
+function describeTask(task: Running, nowMs: number): string {
+  const time = formatWholeSeconds((nowMs - task.startedMs) / 1000);
+  const detail = task.detail(nowMs).slice(0, MAX_DETAIL);
+  return `${task.title} (${time}${detail === '' ? '' : `: ${detail}`})`;
 }

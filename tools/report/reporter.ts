@@ -12,21 +12,23 @@ export interface Streams {
 export interface Reporter {
   readonly sink: EventSink;
   /** Ends live display; nothing is printed afterwards. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface ReporterOptions {
   readonly json: boolean;
   readonly colour: boolean;
+  /** How the program was called, up to its verb. */
+  readonly command: string;
   readonly streams: Streams;
 }
 
 /** JSON where asked for, live display on a terminal, plain lines elsewhere. */
-export async function makeReporter({ json, colour, streams }: ReporterOptions): Promise<Reporter> {
+export async function makeReporter({ json, colour, command, streams }: ReporterOptions): Promise<Reporter> {
   if (json) return jsonReporter(streams);
-  const paint = makePaint(colour);
-  if (!streams.err.isTTY) return plainReporter(streams, paint);
+  const voice = { paint: makePaint(colour), command };
+  if (!streams.err.isTTY) return plainReporter(streams, voice);
   // Only a terminal pays for loading the live display.
   const { terminalReporter } = await import('./terminal.ts');
-  return terminalReporter(streams, paint);
+  return terminalReporter(streams, voice);
 }
