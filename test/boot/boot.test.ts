@@ -44,7 +44,7 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
 
   test('root is the verified partition, and read-only', async () => {
     expect(await ask(machine, 'findmnt -no SOURCE,FSTYPE /')).toMatch(/^\/dev\/(?:dm-0|mapper\/root) +erofs$/);
-    expect(await ask(machine, 'cat /sys/block/dm-0/dm/name /sys/block/dm-0/ro; ls /sys/block/dm-0/slaves')).toBe(
+    expect(await ask(machine, 'cat /sys/block/dm-0/dm/name /sys/block/dm-0/ro; ls -1 /sys/block/dm-0/slaves')).toBe(
       'root\n1\nvda4\nvda5',
     );
     expect((await machine.run('touch /usr/touched')).status).not.toBe(0);
