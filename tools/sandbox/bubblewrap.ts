@@ -9,14 +9,9 @@ import type { Action } from './action.ts';
 import { commandFailed } from './failure.ts';
 import { mountOptions } from './mounts.ts';
 import { collectOutputs } from './outputs.ts';
+import { programOf } from './program.ts';
 import type { Sandbox } from './sandbox.ts';
 import { parseTimes, wrapped } from './wrapper.ts';
-
-/** Where a Debian tree keeps its loader and libraries, by Node's name of this machine. */
-const LOADERS: Readonly<Record<string, { readonly loader: string; readonly libraries: string }>> = {
-  x64: { loader: 'usr/lib64/ld-linux-x86-64.so.2', libraries: 'usr/lib/x86_64-linux-gnu' },
-  arm64: { loader: 'usr/lib/ld-linux-aarch64.so.1', libraries: 'usr/lib/aarch64-linux-gnu' },
-};
 
 /**
  * bubblewrap out of the lowest layer itself, started by that layer's own loader: the host needs neither it nor its libraries. User
@@ -74,12 +69,6 @@ export class BubblewrapSandbox implements Sandbox {
   }
 }
 
-/** How to start a program of a tool root from outside of it: by its own loader, with its own libraries. */
-export function programOf(root: string, path: string): string[] {
-  const { loader, libraries } = loaderOfThisMachine();
-  return [join(root, loader), '--library-path', join(root, libraries), join(root, path)];
-}
-
 interface Invocation {
   readonly action: Action;
   readonly options: readonly string[];
@@ -90,10 +79,4 @@ function lowestLayer(layer: Output | undefined): Output {
   if (layer === undefined)
     throw new TypeError('Expected an action with at least one layer, the one that carries bubblewrap');
   return layer;
-}
-
-function loaderOfThisMachine(): { loader: string; libraries: string } {
-  const found = LOADERS[process.arch];
-  if (found !== undefined) return found;
-  throw new BuildError('sandbox/unknown-machine', `Cannot run a sandbox on "${process.arch}": expected x64 or arm64`);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BuildError } from '../errors.ts';
 import type { RunContext } from '../graph/task.ts';
 import { runCommand } from '../process/command.ts';
+import { programOf } from '../sandbox/program.ts';
 
 /** The root's apt with directories of its own: it knows nothing of the host's packages, nor the host of it. */
 export interface Apt {
@@ -79,12 +80,7 @@ export async function runApt({ root, dir }: Apt, args: readonly string[], contex
 }
 
 function bubblewrap(root: string, dir: string): string[] {
-  const program = [
-    join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
-    '--library-path',
-    join(root, 'usr/lib/x86_64-linux-gnu'),
-    join(root, 'usr/bin/bwrap'),
-  ];
+  const program = programOf(root, 'usr/bin/bwrap');
   const namespaces = ['--unshare-all', '--share-net', '--die-with-parent', '--uid', '0', '--gid', '0'];
   const mounts = [
     '--overlay-src',

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-import type { Arch } from '../config/arch.ts';
 import { BuildError } from '../errors.ts';
 import { quoteCommand, runCommand } from '../process/command.ts';
+import { programOf } from '../sandbox/program.ts';
 
 /** Programs of the `vm` tool root, started by that root's own loader: the host needs neither them nor their libraries. */
 export class VmTools {
@@ -14,8 +14,7 @@ export class VmTools {
   }
 
   argv(program: string, args: readonly string[]): string[] {
-    const { loader, libraries } = process.arch === 'arm64' ? LOADERS.aarch64 : LOADERS.x86_64;
-    return [this.path(loader), '--library-path', this.path(libraries), this.path(join('usr', program)), ...args];
+    return [...programOf(this.#root, join('usr', program)), ...args];
   }
 
   /** A file of the root, on the host. */
@@ -39,8 +38,3 @@ export class VmTools {
     );
   }
 }
-
-const LOADERS = {
-  x86_64: { loader: 'usr/lib64/ld-linux-x86-64.so.2', libraries: 'usr/lib/x86_64-linux-gnu' },
-  aarch64: { loader: 'usr/lib/ld-linux-aarch64.so.1', libraries: 'usr/lib/aarch64-linux-gnu' },
-} as const satisfies Record<Arch, { loader: string; libraries: string }>;
