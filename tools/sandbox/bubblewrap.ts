@@ -1,7 +1,6 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { BuildError } from '../errors.ts';
 import type { Store } from '../graph/store.ts';
 import type { Output, Outputs, RunContext } from '../graph/task.ts';
 import { quoteCommand, runCommand, type CommandResult } from '../process/command.ts';
