@@ -26,4 +26,5 @@ pack() { # pack FILE DIR: sorted, owned by root, no time but the build's clock
 mv "$root/boot" /slipway/build/boot
 mkdir -m 0755 "$root/boot"
 pack /slipway/out/boot.tar /slipway/build/boot
+chmod 0555 "$root"
 pack /slipway/out/root.tar "$root"
