@@ -49,7 +49,7 @@ export async function runSession(
   // Not once(): the live display has a listener of its own, which ends the process if it finds itself the only one.
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   // Whoever read us is gone, as after `| head`: that ends a run in the same way.
-  for (const stream of Object.values(host.streams)) stream.on('error', interrupt);
+  for (const stream of [host.streams.out, host.streams.err]) stream.on('error', interrupt);
   const result = (text: string, data: unknown): void => reporter.sink({ type: 'result', text, data });
   try {
     await work({ host, globals, command, sink: reporter.sink, signal: controller.signal, result });

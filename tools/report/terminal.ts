@@ -56,6 +56,6 @@ export function drawProgress(progress: Progress, stream: Pick<NodeJS.WriteStream
     formatWholeSeconds((nowMs - task.startedMs) / 1000),
     paint('dim', redact(task.detail(nowMs))),
   ]);
-  const more = rest === 0 ? [] : [[`and ${rest} more`]];
-  return { title: progress.summary(nowMs), text: formatTable([...rows, ...more]) };
+  const more = rest === 0 ? '' : `\nand ${rest} more`;
+  return { title: progress.summary(nowMs), text: formatTable(rows) + more };
 }
