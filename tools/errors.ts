@@ -17,8 +17,8 @@ export interface ErrorOptions {
 }
 
 /**
- * What a user is told. `message` reads `Cannot <verb> <thing> "<name>": expected ..., got ...` and never holds the text of
- * its cause: whoever prints walks the chain. Anything else that escapes is a bug in Slipway.
+ * What a user is told. `message` reads `Cannot <verb> <thing> "<name>": expected ..., got ...`, or `<program> exited with
+ * status 2`, and never holds the text of its cause: whoever prints walks the chain. Anything else that escapes is a bug in Slipway.
  */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
