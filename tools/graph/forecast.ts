@@ -8,6 +8,7 @@ const UNKNOWN_MS = 1000;
 /** What earlier runs say of how long this one takes: which task to start first, and how much time is left. */
 export class Forecast {
   readonly #plan: Plan;
+  /** Of tasks that ran before, or whose kind did. */
   readonly #durations = new Map<Task, number>();
   /** Time from a task's start to the end of the longest chain that waits for it. */
   readonly #chains = new Map<Task, number>();
@@ -16,8 +17,10 @@ export class Forecast {
     this.#plan = plan;
     const known = new Map(plan.tasks.map((task) => [task, store.results.last(task.id)?.durationMs]));
     const medians = mediansByKind(known);
-    for (const task of plan.tasks)
-      this.#durations.set(task, known.get(task) ?? medians.get(kindOf(task)) ?? UNKNOWN_MS);
+    for (const task of plan.tasks) {
+      const duration = known.get(task) ?? medians.get(kindOf(task));
+      if (duration !== undefined) this.#durations.set(task, duration);
+    }
     for (const task of plan.tasks.toReversed())
       this.#chains.set(task, this.durationMs(task) + this.#longestAfter(task));
   }
@@ -31,17 +34,22 @@ export class Forecast {
     return this.#chains.get(task) ?? 0;
   }
 
-  /** Time left, if all that is not done has to run: the longest chain, or all the work shared by the cores. */
-  secondsLeft(done: ReadonlyMap<Task, unknown>, running: ReadonlyMap<Task, number>, cores: number): number {
+  /**
+   * Time left, if all that is not done has to run: the longest chain, or all the work shared by the cores. Unknown while most of
+   * it would be guessed.
+   */
+  secondsLeft(done: ReadonlyMap<Task, unknown>, running: ReadonlyMap<Task, number>, cores: number): number | undefined {
     let chain = 0;
     let work = 0;
+    let guesses = 0;
     for (const task of this.#plan.tasks) {
       if (done.has(task)) continue;
+      guesses += this.#durations.has(task) ? -1 : 1;
       const elapsed = Math.min(running.get(task) ?? 0, this.durationMs(task));
       chain = Math.max(chain, this.priority(task) - elapsed);
       work += this.durationMs(task) - elapsed;
     }
-    return Math.max(chain, work / cores) / 1000;
+    return guesses > 0 ? undefined : Math.max(chain, work / cores) / 1000;
   }
 
   #longestAfter(task: Task): number {
