@@ -38,7 +38,7 @@ export async function runSession(
   work: (session: Session) => Promise<void>,
 ): Promise<number> {
   const command = invocation(host, globals.directory);
-  const reporter = await makeReporter({
+  const reporter = makeReporter({
     json: globals.json,
     colour: host.colour && globals.color,
     command,

@@ -2,6 +2,7 @@ import type { EventSink } from '../graph/events.ts';
 import { jsonReporter } from './json.ts';
 import { makePaint } from './paint.ts';
 import { plainReporter } from './plain.ts';
+import { terminalReporter } from './terminal.ts';
 
 /** Where a reporter writes: results to `out`, everything else to `err`. */
 export interface Streams {
@@ -24,11 +25,8 @@ export interface ReporterOptions {
 }
 
 /** JSON where asked for, live display on a terminal, plain lines elsewhere. */
-export async function makeReporter({ json, colour, command, streams }: ReporterOptions): Promise<Reporter> {
+export function makeReporter({ json, colour, command, streams }: ReporterOptions): Reporter {
   if (json) return jsonReporter(streams);
   const voice = { paint: makePaint(colour), command };
-  if (!streams.err.isTTY) return plainReporter(streams, voice);
-  // Only a terminal pays for loading the live display.
-  const { terminalReporter } = await import('./terminal.ts');
-  return terminalReporter(streams, voice);
+  return streams.err.isTTY ? terminalReporter(streams, voice) : plainReporter(streams, voice);
 }

@@ -11,10 +11,10 @@ const BROKEN = new BuildError('sandbox/command-failed', 'make exited with status
 let reporter: Reporter | undefined;
 afterEach(() => reporter?.close());
 
-async function open(size: { columns?: number; rows?: number } = {}, colour = false) {
+function open(size: { columns?: number; rows?: number } = {}, colour = false) {
   const screen = new FakeTerminal(size);
   const streams = { out: screen.stream, err: screen.stream };
-  reporter = await makeReporter({ json: false, colour, command: 'npx tsx Makefile.ts', streams });
+  reporter = makeReporter({ json: false, colour, command: 'npx tsx Makefile.ts', streams });
   return { screen, sink: reporter.sink };
 }
 
@@ -25,7 +25,7 @@ function still(text: string): string {
 
 describe('the live display', () => {
   test('shows the phase and what runs, and what has ended above it, until the phase ends', async () => {
-    const { screen, sink } = await open();
+    const { screen, sink } = open();
     for (const event of [SAMPLES.phase, started('a'), started('b'), SAMPLES['task-line'], SAMPLES.estimate])
       sink(event);
     await vi.waitFor(() =>
@@ -44,13 +44,13 @@ describe('the live display', () => {
   });
 
   test('is not there for a phase with nothing to run', async () => {
-    const { screen, sink } = await open();
+    const { screen, sink } = open();
     for (const event of [SAMPLES.phase, SAMPLES.estimate, SAMPLES['phase-ended']]) sink(event);
     expect(screen.raw).toBe('');
   });
 
   test('that ends before it has begun leaves nothing', async () => {
-    const { screen, sink } = await open();
+    const { screen, sink } = open();
     for (const event of [SAMPLES.phase, started('a'), built('a'), SAMPLES['phase-ended'], SAMPLES.result]) sink(event);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(screen.text).toBe('done  Build a in 1.2 s\nAll done');
@@ -58,7 +58,7 @@ describe('the live display', () => {
   });
 
   test('is never wider or taller than the terminal', async () => {
-    const { screen, sink } = await open({ columns: 30, rows: 6 });
+    const { screen, sink } = open({ columns: 30, rows: 6 });
     sink(SAMPLES.phase);
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
       sink(started(name));
@@ -72,7 +72,7 @@ describe('the live display', () => {
   });
 
   test('leaves a failure whole that is taller than the terminal', async () => {
-    const { screen, sink } = await open({ rows: 5 });
+    const { screen, sink } = open({ rows: 5 });
     const tail = Array.from({ length: 20 }, (_, index) => `line ${index}`);
     for (const event of [SAMPLES.phase, started('a'), started('b')]) sink(event);
     await vi.waitFor(() => expect(screen.text).toContain('Build b'));
@@ -91,7 +91,7 @@ describe('the live display', () => {
   });
 
   test.each([true, false])('has colours when they are wanted: %s', async (colour) => {
-    const { screen, sink } = await open({}, colour);
+    const { screen, sink } = open({}, colour);
     for (const event of [SAMPLES.phase, started('a'), SAMPLES['task-line']]) sink(event);
     await vi.waitFor(() => expect(screen.text).toContain('compiling'));
     sink(failed('a', BROKEN));

@@ -1,5 +1,4 @@
 import { formatTable, formatWholeSeconds } from './format.ts';
-import { startLive } from './live.ts';
 import type { Live, Picture } from './live.ts';
 import type { Paint } from './paint.ts';
 import { Progress } from './progress.ts';
@@ -20,8 +19,16 @@ const MAX_RUNNING = 16;
 export function terminalReporter({ out, err }: Streams, voice: Voice): Reporter {
   const progress = new Progress();
   const story = new Story(voice);
+  let wanted = false;
   let live: Live | undefined;
+  const start = async (): Promise<void> => {
+    wanted = true;
+    // Only a run that has something to do pays for loading it.
+    const { startLive } = await import('./live.ts');
+    if (wanted) live ??= startLive(err, voice.paint, () => drawProgress(progress, err, voice.paint));
+  };
   const end = (): void => {
+    wanted = false;
     live?.end();
     live = undefined;
   };
@@ -34,8 +41,7 @@ export function terminalReporter({ out, err }: Streams, voice: Voice): Reporter 
   return {
     sink: (event) => {
       progress.see(event, Date.now());
-      if (event.type === 'task-started')
-        live ??= startLive(err, voice.paint, () => drawProgress(progress, err, voice.paint));
+      if (event.type === 'task-started' && !wanted) void start();
       if (event.type === 'phase-ended' || event.type === 'result' || event.type === 'error') end();
       print(story.tell(event));
       if (event.type === 'result') out.write(`${redact(event.text)}\n`);
