@@ -20,13 +20,14 @@ export interface FixturePackage {
 export const RELEASE: Files = { 'Release.yaml': 'name: slipway\npretty-name: Slipway OS\nversion: 1.2.3\n' };
 
 /**
- * A package that ships `share/<name>` with a text. Two calls never give equal specs: the store is shared between runs, and a
- * test that wants to see a build must not find its result there.
+ * A package that ships `share/<name>` with a text. Two calls never give equal specs nor equal RPMs: the store is shared between
+ * runs, and a test that wants to see a task run must not find its result there.
  */
 export function fixturePackage(name: string, options: FixturePackage = {}): Files {
   const { install = '', build = '', buildRequires = [], requires = [], provides = [], sources = [] } = options;
+  const unique = randomUUID();
   const spec = [
-    `# ${randomUUID()}`,
+    `# ${unique}`,
     `Name: %{osname}-${name}`,
     'Version: 1.0',
     'Release: 1',
@@ -45,7 +46,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     '',
     '%install',
     `install -d %{buildroot}%{_datadir}`,
-    `echo ${name} > %{buildroot}%{_datadir}/${name}`,
+    `echo ${name} ${unique} > %{buildroot}%{_datadir}/${name}`,
     install,
     '',
     '%files',
