@@ -51,7 +51,7 @@ function readEntries(dir: string, folder: string): Entry[] {
   return names.flatMap((name): Entry[] => {
     const path = join(folder, name);
     const stats = lstatSync(join(dir, path));
-    if (stats.isDirectory()) return [{ type: 'folder', path }, ...readEntries(dir, path)];
+    if (stats.isDirectory()) return folderEntries(path, readEntries(dir, path));
     if (stats.isSymbolicLink()) return [{ type: 'link', path, target: readlinkSync(join(dir, path)) }];
     return [
       {
@@ -62,6 +62,11 @@ function readEntries(dir: string, folder: string): Entry[] {
       },
     ];
   });
+}
+
+/** git keeps no empty folder: a checkout that has one must not differ from a clone of it. */
+function folderEntries(path: string, inner: readonly Entry[]): Entry[] {
+  return inner.length === 0 ? [] : [{ type: 'folder', path }, ...inner];
 }
 
 function printEntry(entry: Entry): string {
