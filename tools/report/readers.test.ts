@@ -8,7 +8,7 @@ import { makePaint } from './paint.ts';
 import { plainReporter } from './plain.ts';
 import { built, ended, failed, SAMPLES, started } from './sample-events.ts';
 
-const VOICE = { paint: makePaint(false), command: 'npx tsx Makefile.ts' };
+const VOICE = { paint: makePaint(false), command: 'npx tsx Makefile.ts -C there' };
 const SECRET = new BuildError('source/absent', 'Cannot fetch "https://me:hunter2@example.org/a.tar"', {
   cause: new Error('ftp://hunter2@example.org is down'),
 });
@@ -96,7 +96,7 @@ describe('plain lines', () => {
         '  | boom',
         '  |',
         '  log: /store/logs/a.log',
-        '  shell: npx tsx Makefile.ts shell build/a',
+        '  shell: npx tsx Makefile.ts -C there shell build/a',
         '',
       ].join('\n'),
     );
@@ -107,6 +107,12 @@ describe('plain lines', () => {
     const outcome = { type: 'failed', error: SECRET, command: undefined, logPath: undefined, logTail: [] } as const;
     tell(ended('a', outcome));
     expect(err.raw).not.toMatch(/log:|shell:/);
+  });
+
+  test('give commands as they have to be typed here', () => {
+    const { err, tell } = plain();
+    tell({ type: 'warning', message: 'The disk is full', hint: 'Make room with: npx tsx Makefile.ts gc' });
+    expect(err.raw).toContain('  hint: Make room with: npx tsx Makefile.ts -C there gc\n');
   });
 
   test('sum up what was skipped for a failure, and pass over what an interrupt skipped', () => {

@@ -15,6 +15,8 @@ export interface Voice {
 type Ended = BuildEvent & { readonly type: 'task-ended' };
 type Failed = Outcome & { readonly type: 'failed' };
 
+/** How hints call the program: none of those who write them know how it was called this time. */
+const PROGRAM = 'npx tsx Makefile.ts';
 /** Titles of skipped tasks that are named; a failure at the bottom of a graph is in the way of hundreds. */
 const NAMED = 2;
 
@@ -30,7 +32,7 @@ export class Story {
 
   /** The lines an event adds. */
   tell(event: BuildEvent): readonly string[] {
-    return this.#tell(event).map(redact);
+    return this.#tell(event).map((line) => redact(line.replaceAll(PROGRAM, this.#voice.command)));
   }
 
   #tell(event: BuildEvent): string[] {
@@ -72,12 +74,12 @@ export class Story {
 
   /** Why in one line, what was said last, where all of it is, and the way into the place where it happened. */
   #failed(id: TaskId, { error, logTail, logPath, command }: Failed): string[] {
-    const { paint, command: program } = this.#voice;
+    const { paint } = this.#voice;
     return [
       formatError(error, paint),
       ...logTail.map((line) => `  ${paint('dim', '|')} ${plainText(line)}`.trimEnd()),
       ...(logPath === undefined ? [] : [`  ${paint('cyan', 'log:')} ${logPath}`]),
-      ...(command === undefined ? [] : [`  ${paint('cyan', 'shell:')} ${program} shell ${id}`]),
+      ...(command === undefined ? [] : [`  ${paint('cyan', 'shell:')} ${PROGRAM} shell ${id}`]),
     ];
   }
 
