@@ -32,7 +32,7 @@ export class Story {
 
   /** The lines an event adds. */
   tell(event: BuildEvent): readonly string[] {
-    return this.#tell(event).map((line) => redact(line.replaceAll(PROGRAM, this.#voice.command)));
+    return this.#tell(event).map((line) => redact(line.replaceAll(PROGRAM, () => this.#voice.command)));
   }
 
   #tell(event: BuildEvent): string[] {
