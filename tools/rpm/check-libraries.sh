@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$1 lib=$1/$2/sys-root/usr/lib
 find "$root" -type f \( -perm /111 -o -name '*.so*' \) -not -path '*/lib/modules/*' -print0 |
-  xargs -0 readelf -d 2>/dev/null |
+  { xargs -0 readelf -d /dev/null 2> /dev/null || true; } | # what is no ELF file is an error to it, and none to us
   awk -v lib="$lib" -v root="$root" '
     /^File: / { file = substr($0, 7) }
     /\(NEEDED\)/ && match($0, /\[.*\]/) {
