@@ -1,5 +1,6 @@
 #!/usr/bin/env -S npx tsx
 import { existsSync } from 'node:fs';
+import http from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,6 +18,8 @@ if (
   process.stderr.write('  hint: Run "npm ci", which brings it, then "npx tsx Makefile.ts"\n');
   process.exitCode = 1;
 } else {
+  // Downloads go through the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
+  http.setGlobalProxyFromEnv(env);
   const { main } = await import('./tools/cli/main.ts');
   process.exitCode = await main(process.argv.slice(2), {
     home: homedir(),
