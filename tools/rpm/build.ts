@@ -76,6 +76,14 @@ export interface UnpackOptions {
   readonly file: string;
 }
 
+// Through a file: cpio stops reading at its trailer, and a pipe that closes early is an error to rpm2cpio.
+const UNPACK = `
+rpm2cpio /slipway/in.rpm > /slipway/build/payload
+mkdir ${TREE}
+cd ${TREE}
+cpio -idm --quiet './*-slipway-linux-gnu/*' < /slipway/build/payload
+`;
+
 /** What an RPM puts below its sysroot, as a layer for builds. The real root's own files would hide the tool root's. */
 export function unpackTask({ sandbox, sdk, arch, build, name, file }: UnpackOptions): Task {
   return actionTask({
@@ -85,13 +93,7 @@ export function unpackTask({ sandbox, sdk, arch, build, name, file }: UnpackOpti
     needs: [...sdk.tasks, build],
     cost: { cores: 1, memoryMiB: 128 },
     action: (inputs) => ({
-      argv: [
-        'bash',
-        '-euo',
-        'pipefail',
-        '-c',
-        `mkdir ${TREE}; cd ${TREE}; rpm2cpio /slipway/in.rpm | cpio -idm --quiet './*-slipway-linux-gnu/*'`,
-      ],
+      argv: ['bash', '-euc', UNPACK],
       env: {},
       layers: sdk.layers(inputs),
       inputs: { '/slipway/in.rpm': inputs.output(build, file) },
