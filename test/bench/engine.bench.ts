@@ -7,7 +7,8 @@ import type { Output, Task, Work } from '../../tools/graph/task.ts';
 import { quoteCommand, runCommand } from '../../tools/process/command.ts';
 import { actionTask } from '../../tools/sandbox/action-task.ts';
 import type { Action } from '../../tools/sandbox/action.ts';
-import { BubblewrapSandbox, programOf } from '../../tools/sandbox/bubblewrap.ts';
+import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
+import { programOf } from '../../tools/sandbox/program.ts';
 import { mountOptions } from '../../tools/sandbox/mounts.ts';
 import { wrapped } from '../../tools/sandbox/wrapper.ts';
 
