@@ -55,7 +55,7 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
     const verity = String.raw`root,,,ro,0 \d+ verity 1 PARTUUID=(\S+)/PARTNROFF=1 PARTUUID=\1/PARTNROFF=2 4096 4096 \d+ 1 sha256 \w{64} \w{64} 2 restart_on_corruption ignore_zero_blocks`;
     expect(line).toMatch(
       new RegExp(
-        String.raw`^BOOT_IMAGE=/vmlinuz console=tty0 console=ttyS0,115200n8 net.ifnames=0 root=/dev/dm-0 rootwait ro raid=noautodetect ` +
+        String.raw`^BOOT_IMAGE=/vmlinuz console=tty0 console=ttyS0,115200n8 net.ifnames=0 no_timer_check root=/dev/dm-0 rootwait ro raid=noautodetect ` +
           String.raw`random.trust_cpu=on "?dm-mod.create="?${verity}" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true$`,
       ),
     );
