@@ -27,6 +27,15 @@ test('an unknown variant is answered with the nearest one', async () => {
   await expect(stderr).toMatchFileSnapshot('golden/errors/unknown-variant.txt');
 });
 
+test.for(['build', 'plan', 'run', 'fetch'])('%s without a variant says which there are', async (verb) => {
+  await using rig = await Rig.create({ ...RELEASE, 'variants/metal-dev/variant.yaml': VARIANT });
+  const { status, stderr } = await rig.make(verb);
+  expect(status).toBe(1);
+  expect(stderr).toBe(
+    'error: Cannot tell which variant is meant: expected --variant <name>  [cli/no-target]\n  hint: Variants here: metal-dev\n',
+  );
+});
+
 test('an architecture that a variant does not list is an error at its list', async () => {
   await using rig = await Rig.create({
     ...RELEASE,

@@ -4,9 +4,9 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { ARCHES } from '../config/arch.ts';
-import { findVariant } from '../config/project.ts';
 import { planLayout } from '../image/layout.ts';
 import { findDisks, openDrives, prepareVmTools } from '../recipe/boot-image.ts';
+import { wantedVariant } from '../recipe/plan-targets.ts';
 import { HOW_TO_LEAVE, runInTerminal } from '../vm/terminal.ts';
 import type { Firmware } from '../vm/qemu.ts';
 import { addTargetFlags, parseCount, parseMemory } from './flags.ts';
@@ -16,7 +16,6 @@ import { openBench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
 interface MachineFlags extends TargetFlags {
-  readonly variant: string;
   readonly firmware: Firmware;
   readonly memory: number;
   readonly cores: number;
@@ -39,7 +38,7 @@ export function addRun(program: Command, run: RunVerb): void {
 
 async function boot(session: Session, { offline, ...flags }: MachineFlags): Promise<void> {
   await using bench = await openBench(session, offline === true ? { offline } : {});
-  const variant = findVariant(bench.project, flags.variant);
+  const variant = wantedVariant(bench.project, flags.variant);
   const arch = flags.arch ?? variant.arches[0] ?? ARCHES[0];
   const files = findDisks(bench, variant, arch);
   const tools = await prepareVmTools(bench, bench.supply);

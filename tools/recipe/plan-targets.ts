@@ -1,6 +1,6 @@
 import type { Arch } from '../config/arch.ts';
 import { findVariant } from '../config/project.ts';
-import type { Located } from '../config/project.ts';
+import type { Located, Project } from '../config/project.ts';
 import type { Variant } from '../config/variant.ts';
 import { BuildError } from '../errors.ts';
 import { readCatalogue } from './catalogue.ts';
@@ -42,13 +42,16 @@ function chooseTargets({ project }: Workbench, { variant, all, arch }: Targets):
       each.arches.filter((its) => arch === undefined || its === arch).map((its) => ({ variant: each, arch: its })),
     );
   }
-  if (variant === undefined) {
-    throw new BuildError('cli/no-target', 'Cannot tell what to build: expected --variant or --all', {
-      hint: `Variants here: ${[...project.variants.keys()].join(', ') || 'none'}`,
-    });
-  }
-  const found = findVariant(project, variant);
+  const found = wantedVariant(project, variant);
   const [first] = found.arches;
   if (first === undefined) throw new TypeError('a variant lists an architecture');
   return [{ variant: found, arch: arch ?? first }];
+}
+
+/** The one variant a command is about. @throws BuildError cli/no-target, config/unknown-variant */
+export function wantedVariant(project: Project, name: string | undefined): Located<Variant> {
+  if (name !== undefined) return findVariant(project, name);
+  throw new BuildError('cli/no-target', 'Cannot tell which variant is meant: expected --variant <name>', {
+    hint: `Variants here: ${[...project.variants.keys()].join(', ') || 'none'}`,
+  });
 }
