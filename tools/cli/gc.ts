@@ -17,7 +17,7 @@ export function addGc(program: Command, run: RunVerb): void {
     .addHelpText('after', example('gc --keep-size 20GiB'))
     .action(({ keepSize }: { keepSize: number }) =>
       run(async ({ host, result }) => {
-        const store = await Store.open(host.cacheDir);
+        await using store = await Store.open(host.cacheDir);
         const { freedBytes, keptBytes } = await store.gc({ keepSizeBytes: keepSize * MIB });
         result(`Freed ${formatBytes(freedBytes)}; ${formatBytes(keptBytes)} stay in ${host.cacheDir}`, {
           freedBytes,
