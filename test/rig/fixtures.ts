@@ -7,6 +7,8 @@ export interface FixturePackage {
   /** Lines of %install beside the one file every fixture package ships. */
   readonly install?: string;
   readonly build?: string;
+  /** Lines of %files beside the one file every fixture package ships. */
+  readonly files?: readonly string[];
   /** Names of fixture packages. */
   readonly buildRequires?: readonly string[];
   readonly requires?: readonly string[];
@@ -24,7 +26,15 @@ export const RELEASE: Files = { 'Release.yaml': 'name: slipway\npretty-name: Sli
  * runs, and a test that wants to see a task run must not find its result there.
  */
 export function fixturePackage(name: string, options: FixturePackage = {}): Files {
-  const { install = '', build = '', buildRequires = [], requires = [], provides = [], sources = [] } = options;
+  const {
+    install = '',
+    build = '',
+    files = [],
+    buildRequires = [],
+    requires = [],
+    provides = [],
+    sources = [],
+  } = options;
   const unique = randomUUID();
   const spec = [
     `# ${unique}`,
@@ -51,6 +61,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     '',
     '%files',
     `%{_datadir}/*`,
+    ...files,
     '',
   ].join('\n');
   return {
