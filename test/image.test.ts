@@ -38,7 +38,7 @@ let rig: SandboxRig;
 let install: Task;
 
 beforeAll(async () => {
-  rig = await SandboxRig.create();
+  rig = await SandboxRig.create('image');
   const names = { 'root.tar': 'file', 'boot.tar': 'file', 'inventory.json': 'file', tree: 'tree' } as const;
   install = rig.task({
     argv: ['bash', '-euc', INSTALL],
@@ -63,8 +63,8 @@ function plan({ parameters = [], buildId = 'abc', erofs = true }: Changes): read
     },
   };
   const sandbox = new BubblewrapSandbox(rig.store);
-  const sdk = { tasks: [], layers: () => rig.sdk };
-  return imageTasks({ sandbox, sdk, variant, arch: 'x86_64', release: RELEASE, buildId, install, grub: install });
+  const tools = { tasks: [], layers: () => rig.layers };
+  return imageTasks({ sandbox, tools, variant, arch: 'x86_64', release: RELEASE, buildId, install, grub: install });
 }
 
 interface Built {

@@ -93,12 +93,12 @@ describe('what an action sees', () => {
   });
 
   test('are its layers, the upper over the lower, and it may write over both', async () => {
-    const layers = [...rig.sdk, await putLayer({ a: 'lower', b: 'lower' }), await putLayer({ b: 'upper' })];
+    const layers = [...rig.layers, await putLayer({ a: 'lower', b: 'lower' }), await putLayer({ b: 'upper' })];
     expect(await say('cat /a /b; echo mine > /a && cat /a', { layers })).toEqual(['loweruppermine']);
   });
 
   test('can be a hundred and more layers', async () => {
-    const layers = [...rig.sdk];
+    const layers = [...rig.layers];
     for (let index = 0; index < 150; index += 1) layers.push(await putLayer({ [`layer-${index}`]: '' }));
     expect(await say('ls -d /layer-* | wc -l', { layers })).toEqual(['150']);
     const over = [...layers, ...layers];

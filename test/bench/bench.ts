@@ -42,12 +42,12 @@ async function benchEngine(): Promise<void> {
 
 /** The very command lines that the engine runs, by ninja; what the engine does beside (keys, store, log) is the difference. */
 async function benchSandbox(
-  { store, sdk }: SandboxRig,
+  { store, layers }: SandboxRig,
   { ninja, dir }: { ninja: readonly string[]; dir: string },
 ): Promise<void> {
-  const command = (index: number): string => sandboxedCommand(index, { store, layers: sdk, dir });
+  const command = (index: number): string => sandboxedCommand(index, { store, layers, dir });
   const byNinja = await timeNinja(SANDBOXED, { ninja, dir, command });
-  const cold = await timeEngine(store, SANDBOXED, sandboxed(store, sdk));
+  const cold = await timeEngine(store, SANDBOXED, sandboxed(store, layers));
   say(
     `${SANDBOXED} sandboxed tasks cold / ninja`,
     cold / byNinja,

@@ -5,6 +5,7 @@ import { actionTask } from '../../tools/sandbox/action-task.ts';
 import type { Action } from '../../tools/sandbox/action.ts';
 import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
 import { programOf } from '../../tools/sandbox/program.ts';
+import type { ToolRootName } from '../../tools/sdk/definition.ts';
 import { toolRoot } from '../../tools/sdk/tool-root.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { SHARED_STORE } from './rig.ts';
@@ -15,43 +16,43 @@ function defaultMirrors(): ReturnType<typeof findMirrors> {
 
 export type ActionParts = Partial<Action> & Pick<Action, 'argv'>;
 
-/** Runs single actions in the real SDK, which is made first if the shared store lacks it. */
+/** Runs single actions in a real tool root, which is made first if the shared store lacks it. */
 export class SandboxRig implements AsyncDisposable {
   readonly store: Store;
   /** The log of the latest action. */
   readonly lines: string[] = [];
   readonly #sandbox: BubblewrapSandbox;
-  #sdk: readonly Output[] = [];
+  #layers: readonly Output[] = [];
 
   private constructor(store: Store) {
     this.store = store;
     this.#sandbox = new BubblewrapSandbox(store);
   }
 
-  static async create(): Promise<SandboxRig> {
+  static async create(name: ToolRootName = 'sdk'): Promise<SandboxRig> {
     const store = await Store.open(SHARED_STORE);
     const rig = new SandboxRig(store);
-    const root = toolRoot('sdk', { store, sandbox: rig.#sandbox, network: 'online', mirrors: defaultMirrors });
-    rig.#sdk = root.layers(await rig.build(root.tasks));
+    const root = toolRoot(name, { store, sandbox: rig.#sandbox, network: 'online', mirrors: defaultMirrors });
+    rig.#layers = root.layers(await rig.build(root.tasks));
     return rig;
   }
 
   /** The tool root's own layers, lowest first. */
-  get sdk(): readonly Output[] {
-    return this.#sdk;
+  get layers(): readonly Output[] {
+    return this.#layers;
   }
 
-  /** The start of a command line that runs a program of the SDK outside of any sandbox. */
+  /** The start of a command line that runs a program of the tool root outside of any sandbox. */
   program(path: string): string[] {
-    const [lowest] = this.#sdk;
-    if (lowest === undefined) throw new Error('Expected the SDK to have a layer');
+    const [lowest] = this.#layers;
+    if (lowest === undefined) throw new Error('Expected a tool root to have a layer');
     return programOf(this.store.pathOf(lowest), path);
   }
 
   /** A task that has to run: the time is in its key. */
   task(parts: ActionParts): Task {
     const action: Action = {
-      layers: this.#sdk,
+      layers: this.#layers,
       inputs: {},
       outputs: { type: 'files' },
       ...parts,

@@ -23,9 +23,14 @@ export function addFetch(program: Command, run: RunVerb): void {
         const vm = toolRoot('vm', { ...bench.supply, sandbox: bench.sandbox });
         const plans = await planTargets(bench, flags, await readBuildId(bench.project.dir, session.host.home));
         const sources = [...new Set(plans.flatMap((plan) => plan.sources))];
-        const { statistics } = await runPhase(bench, 'Fetch', [...bench.sdk.tasks, ...vm.tasks, ...sources]);
+        const { statistics } = await runPhase(bench, 'Fetch', [
+          ...bench.sdk.tasks,
+          ...bench.imageTools.tasks,
+          ...vm.tasks,
+          ...sources,
+        ]);
         session.result(
-          `All ${sources.length} sources and both tool roots are in the store (${statistics.built} fetched now)`,
+          `All ${sources.length} sources and the tool roots are in the store (${statistics.built} fetched now)`,
           { sources: sources.map(({ id }) => id), statistics },
         );
       }),

@@ -37,6 +37,7 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     supply,
     sandbox,
     sdk: toolRoot('sdk', { ...supply, sandbox }),
+    imageTools: toolRoot('image', { ...supply, sandbox }),
     sources: new Sources(supply),
     network: supply.network,
     sink,

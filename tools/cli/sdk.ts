@@ -35,8 +35,10 @@ export function addSdk(program: Command, run: RunVerb): void {
     .action((name: ToolRootName) =>
       run(async (session) => {
         await using bench = await openBench(session);
-        const result = await runPhase(bench, 'Prepare apt', bench.sdk.tasks);
-        const [tools] = bench.sdk.layers(result);
+        // What is locked may answer an older request: that is why one updates.
+        const last = toolRoot('sdk', { ...bench.supply, sandbox: bench.sandbox }, 'any-lock');
+        const result = await runPhase(bench, 'Prepare apt', last.tasks);
+        const [tools] = last.layers(result);
         if (tools === undefined) throw new TypeError('a tool root has a layer');
         await using work = bench.store.makeWorkDir();
         const options = {

@@ -10,7 +10,8 @@ import type { ToolRoot } from '../sdk/tool-root.ts';
 /** What every step of an image is made with. */
 export interface StepBench {
   readonly sandbox: Sandbox;
-  readonly sdk: ToolRoot;
+  /** The tool root `image`. */
+  readonly tools: ToolRoot;
   readonly variant: string;
   readonly arch: Arch;
 }
@@ -34,7 +35,7 @@ export interface Step {
 }
 
 /** A step is one sandboxed script; it is no part of the key how many cores it is granted. */
-export function stepTask({ sandbox, sdk, variant, arch }: StepBench, step: Step): Task {
+export function stepTask({ sandbox, tools, variant, arch }: StepBench, step: Step): Task {
   const scripts = [step.script, ...(step.helpers ?? [])].map(
     (name) => [`/slipway/step/${name}`, text(readScript(name))] as const,
   );
@@ -42,7 +43,7 @@ export function stepTask({ sandbox, sdk, variant, arch }: StepBench, step: Step)
     sandbox,
     id: `${step.kind}/${variant}.${arch}`,
     title: step.title,
-    needs: [...sdk.tasks, ...step.needs],
+    needs: [...tools.tasks, ...step.needs],
     cost: { cores: 1, memoryMiB: 256, ...step.cost },
     action: (inputs) => {
       const { env = {}, files = {} } = step.sees(inputs);
@@ -50,7 +51,7 @@ export function stepTask({ sandbox, sdk, variant, arch }: StepBench, step: Step)
       return {
         argv: ['bash', '-euo', 'pipefail', `/slipway/step/${step.script}`],
         env,
-        layers: sdk.layers(inputs),
+        layers: tools.layers(inputs),
         inputs: Object.fromEntries([...scripts, ...seen]),
         outputs: { type: 'named', names: Object.fromEntries(step.outputs.map((name) => [name, 'file' as const])) },
       };

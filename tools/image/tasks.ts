@@ -16,7 +16,8 @@ import { biosTask, bootTask, espTask, freshTask, rootTask, verityTask, type Imag
 
 export interface ImageOptions {
   readonly sandbox: Sandbox;
-  readonly sdk: ToolRoot;
+  /** The tool root `image`. */
+  readonly tools: ToolRoot;
   readonly variant: Variant;
   readonly arch: Arch;
   readonly release: Release;
@@ -36,11 +37,11 @@ export interface Artifact {
 
 /** @throws BuildError image/disk-too-large, image/cannot-sign */
 export function imageTasks(options: ImageOptions): readonly Artifact[] {
-  const { variant, arch, release, buildId, install, grub, sandbox, sdk } = options;
+  const { variant, arch, release, buildId, install, grub, sandbox, tools } = options;
   const { image } = variant;
   if (image.features['uefi-secure-boot']) throw cannotSign(variant.name);
   const layout = planLayout({ image, osName: release.name });
-  const bench: ImageBench = { sandbox, sdk, variant: variant.name, arch, release, layout };
+  const bench: ImageBench = { sandbox, tools, variant: variant.name, arch, release, layout };
   const rootType = image.features['erofs-root'] ? 'erofs' : 'ext4';
 
   const root = rootTask(bench, { install, buildId, type: rootType });

@@ -37,7 +37,7 @@ export interface PlanOptions {
 /** One variant for one architecture as tasks. @throws BuildErrors what its packages lack */
 export function planVariant(bench: Workbench, variant: Located<Variant>, options: PlanOptions): VariantPlan {
   const { arch, buildId, catalogue } = options;
-  const { sandbox, sdk, project } = bench;
+  const { sandbox, sdk, imageTools, project } = bench;
   checkArch(variant, arch);
   const { rpms, grub, order } = choose(variant, catalogue);
   const tasks = new PackageTasks(bench, { arch, catalogue });
@@ -57,7 +57,7 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
     name: { osName, variant: variant.name, arch, version, buildId },
     artifacts: imageTasks({
       sandbox,
-      sdk,
+      tools: imageTools,
       variant,
       arch,
       release: project.release,

@@ -16,7 +16,10 @@ export interface Workbench {
   readonly project: Project;
   readonly store: Store;
   readonly sandbox: Sandbox;
+  /** What packages are built in. */
   readonly sdk: ToolRoot;
+  /** What images are made with. */
+  readonly imageTools: ToolRoot;
   readonly sources: Sources;
   readonly sink: EventSink;
   readonly network: 'online' | 'offline';

@@ -7,7 +7,7 @@ import type { Lock } from './lock.ts';
 import { requestSchema } from './request.ts';
 import type { Request } from './request.ts';
 
-export const TOOL_ROOTS = ['sdk', 'vm'] as const;
+export const TOOL_ROOTS = ['sdk', 'image', 'vm'] as const;
 export type ToolRootName = (typeof TOOL_ROOTS)[number];
 
 export function requestFile(name: ToolRootName): string {
@@ -36,13 +36,20 @@ export function readLock(name: ToolRootName): Lock {
   return lock.value;
 }
 
+/** Whether a lock must answer its request. Only the solver of the next lock runs from a root that does not. */
+export type LockRule = 'answers-request' | 'any-lock';
+
 /**
  * What a root is made of, and what is done to it.
  * @throws BuildError config/..., sdk/stale-lock
  */
-export function readDefinition(name: ToolRootName): { readonly request: Request; readonly lock: Lock } {
+export function readDefinition(
+  name: ToolRootName,
+  rule: LockRule = 'answers-request',
+): { readonly request: Request; readonly lock: Lock } {
   const request = readRequest(name);
   const lock = readLock(name);
+  if (rule === 'any-lock') return { request, lock };
   const asked = new Set(lock.asked);
   const missing = request.packages.filter((wanted) => !asked.has(wanted));
   if (missing.length > 0 || asked.size !== new Set(request.packages).size || lock.suite !== request.suite)

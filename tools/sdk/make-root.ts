@@ -5,7 +5,7 @@ import type { Output, RunContext } from '../graph/task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Supply } from '../sources/supply.ts';
 import { readDefinition } from './definition.ts';
-import type { ToolRootName } from './definition.ts';
+import type { LockRule, ToolRootName } from './definition.ts';
 import { unpackFirst } from './first-root.ts';
 import type { Lock } from './lock.ts';
 import { fetchPackages } from './packages.ts';
@@ -19,8 +19,12 @@ export interface Workshop extends Supply {
  * Fetches and unpacks every package of a lock, and does what is needed of their maintainer scripts. Nothing on the host can
  * unpack a package, so Node makes a small root of the first few, and that one, in a sandbox, the real one.
  */
-export async function makeRoot(name: ToolRootName, workshop: Workshop, context: RunContext): Promise<Output> {
-  const { request, lock } = readDefinition(name);
+export async function makeRoot(
+  { name, rule }: { readonly name: ToolRootName; readonly rule: LockRule },
+  workshop: Workshop,
+  context: RunContext,
+): Promise<Output> {
+  const { request, lock } = readDefinition(name, rule);
   assertRunsHere(name, lock);
   context.log(`Fetching ${lock.packages.length} packages`);
   const packages = await fetchPackages(name, { lock, supply: workshop }, context);

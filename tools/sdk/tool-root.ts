@@ -4,7 +4,7 @@ import { digestOf } from '../graph/digest.ts';
 import type { Inputs, Output, Task } from '../graph/task.ts';
 import type { TransferTask } from '../sources/offline.ts';
 import { lockFile, readDefinition, requestFile } from './definition.ts';
-import type { ToolRootName } from './definition.ts';
+import type { LockRule, ToolRootName } from './definition.ts';
 import { filesTask } from './files-task.ts';
 import { makeRoot } from './make-root.ts';
 import type { Workshop } from './make-root.ts';
@@ -21,8 +21,8 @@ const UNPACK_VERSION = 1;
 const ROOT = 'root';
 
 /** The packages of a root, and over those of `sdk` what is in files/: our RPM macros and compiler wrappers. */
-export function toolRoot(name: ToolRootName, workshop: Workshop): ToolRoot {
-  const packages = packagesTask(name, workshop);
+export function toolRoot(name: ToolRootName, workshop: Workshop, rule: LockRule = 'answers-request'): ToolRoot {
+  const packages = packagesTask(name, workshop, rule);
   const files =
     name === 'sdk'
       ? filesTask(`tool-root/${name}-files`, new URL('files/', import.meta.url), workshop.store)
@@ -34,7 +34,7 @@ export function toolRoot(name: ToolRootName, workshop: Workshop): ToolRoot {
 }
 
 /** The texts are read for the key and parsed only when there is something to do: a lock takes longer to parse than a build to see that it is done. */
-function packagesTask(name: ToolRootName, workshop: Workshop): TransferTask {
+function packagesTask(name: ToolRootName, workshop: Workshop, rule: LockRule): TransferTask {
   const texts = [requestFile(name), lockFile(name)].map((file) => digestOf(readFileSync(file)).hash);
   return {
     id: `tool-root/${name}`,
@@ -42,11 +42,11 @@ function packagesTask(name: ToolRootName, workshop: Workshop): TransferTask {
     needs: [],
     cost: { cores: 2, memoryMiB: 512, network: true },
     resolve: () => ({
-      key: { type: 'tool-root', unpack: UNPACK_VERSION, request: texts[0] ?? '', lock: texts[1] ?? '' },
-      run: async (context) => ({ [ROOT]: await makeRoot(name, workshop, context) }),
+      key: { type: 'tool-root', unpack: UNPACK_VERSION, request: texts[0] ?? '', lock: texts[1] ?? '', rule },
+      run: async (context) => ({ [ROOT]: await makeRoot({ name, rule }, workshop, context) }),
     }),
     lacking: () => {
-      const missing = missingPackages(readDefinition(name).lock, workshop.store);
+      const missing = missingPackages(readDefinition(name, rule).lock, workshop.store);
       return missing.length === 0 ? undefined : offline(name, missing);
     },
   };

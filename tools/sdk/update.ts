@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -27,9 +28,10 @@ export async function updateLock({ name, root, mirrors, now }: UpdateOptions, co
   const request = readRequest(name);
   const apt = { root, dir: join(context.workDir, 'apt') };
   const solved = lockOf(request, await solve(request, { apt, mirrors, now }, context), now);
-  const before = readLock(name);
+  const before = existsSync(lockFile(name)) ? readLock(name) : undefined;
   // The archive still has what was locked: then the moment of that lock is as good, and the file stays as it is.
-  const lock = isDeepStrictEqual(sorted(before), sorted(solved)) ? { ...solved, date: before.date } : solved;
+  const same = before !== undefined && isDeepStrictEqual(sorted(before), sorted(solved));
+  const lock = same ? { ...solved, date: before.date } : solved;
   const aside = `${lockFile(name)}.part`;
   await writeFile(aside, printLock(lock));
   await rename(aside, lockFile(name));
