@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { Drift } from '../errors.ts';
 import type { EventSink } from '../graph/events.ts';
 import { makeReporter } from '../report/reporter.ts';
 import type { Host } from './host.ts';
@@ -30,7 +31,7 @@ export type Verb = (program: Command, run: RunVerb) => void;
 /** Runs a verb's work: reports what it throws and remembers the exit status. */
 export type RunVerb = (work: (session: Session) => Promise<void>) => Promise<void>;
 
-export const EXIT = { ok: 0, failed: 1, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, drift: 2, interrupted: 130 } as const;
 
 export async function runSession(
   host: Host,
@@ -63,7 +64,7 @@ export async function runSession(
       return EXIT.interrupted;
     }
     reporter.sink({ type: 'error', error });
-    return EXIT.failed;
+    return error instanceof Drift ? EXIT.drift : EXIT.failed;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     reporter.close();
