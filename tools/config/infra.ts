@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+import { repoSchema } from './infra-repo.ts';
+
+/** A section whose own schema stands in a file of its own (infra-<section>.ts). */
+const elsewhere = z.record(z.string(), z.unknown()).optional();
+
+/** Infra.yaml, the user's own: where this checkout publishes to, and with which keys. */
+export const infraSchema = z.strictObject({
+  repo: z.record(z.string(), repoSchema).default({}).describe('Repositories of updates, by name'),
+  aws: elsewhere,
+  vmware: elsewhere,
+  vendor: elsewhere,
+});
+
+export type Infra = z.output<typeof infraSchema>;

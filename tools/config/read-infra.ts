@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { BuildError, throwAll } from '../errors.ts';
+import { infraSchema } from './infra.ts';
+import type { Infra } from './infra.ts';
+import { checkManifest } from './manifest.ts';
+import type { Manifest, Path } from './manifest.ts';
+import { readToml } from './toml.ts';
+import { readYaml } from './yaml.ts';
+
+export interface ReadInfra extends Manifest<Infra> {
+  readonly file: string;
+  /** Paths in it are relative to this. */
+  readonly dir: string;
+}
+
+/** The first that is there counts, whole. The other two are what pubsys reads: TOML, and a YAML that replaces it. */
+const FILES = ['Infra.yaml', 'Infra.lock', 'Infra.toml'] as const;
+
+/**
+ * What `dir` says about infrastructure, or undefined where it says nothing.
+ * @throws BuildErrors all complaints
+ */
+export function readInfra(dir: string, named?: string): ReadInfra | undefined {
+  const file = named ?? FILES.map((name) => join(dir, name)).find((path) => existsSync(path));
+  if (file === undefined) return undefined;
+  const errors: BuildError[] = [];
+  const written = file.endsWith('.toml') ? readToml(file, errors) : readYaml(file, errors);
+  const ours = written === undefined || file.endsWith('.yaml') ? written : withDashes(written);
+  const infra = ours === undefined ? undefined : checkManifest(ours, infraSchema, errors);
+  throwAll(errors);
+  if (infra === undefined) throw new TypeError('a manifest without complaints has a value');
+  return { ...infra, file, dir: dirname(file) };
+}
+
+/** Below these, keys are names that people chose. */
+const NAMES = new Set(['repo', 'region', 's3', 'datacenter', 'vendor', 'available-keys', 'key-stack-arns']);
+
+/** pubsys writes `signing_keys` where we write `signing-keys`; the places of both are the same. */
+function withDashes({ value, locate }: Manifest<unknown>): Manifest<unknown> {
+  const original = new Map<string, Path>();
+  return {
+    value: dashed(value, { path: [], from: [], original }),
+    locate: (path) => locate(originalOf(path, original)),
+  };
+}
+
+interface Walk {
+  readonly path: Path;
+  readonly from: Path;
+  readonly original: Map<string, Path>;
+}
+
+function dashed(value: unknown, { path, from, original }: Walk): unknown {
+  if (Array.isArray(value))
+    return value.map((item, index) => dashed(item, { path: [...path, index], from: [...from, index], original }));
+  if (typeof value !== 'object' || value === null) return value;
+  const keepsNames = NAMES.has(String(path.at(-1)));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const name = keepsNames ? key : key.replaceAll('_', '-');
+      const walk = { path: [...path, name], from: [...from, key], original };
+      original.set(JSON.stringify(walk.path), walk.from);
+      return [name, dashed(inner, walk)];
+    }),
+  );
+}
+
+function originalOf(path: Path, original: ReadonlyMap<string, Path>): Path {
+  for (let length = path.length; length > 0; length -= 1) {
+    const found = original.get(JSON.stringify(path.slice(0, length)));
+    if (found !== undefined) return [...found, ...path.slice(length)];
+  }
+  return path;
+}
+
+/** @throws BuildError config/unknown-repo */
+export function unknownRepo(name: string, { file, value }: ReadInfra): BuildError {
+  const known = Object.keys(value.repo);
+  const finding = known.length === 0 ? 'it names none' : `expected one of ${known.join(', ')}`;
+  return new BuildError('config/unknown-repo', `Cannot find repository "${name}" in ${file}: ${finding}`, {
+    hint: `Add it below "repo", or name another by --repo`,
+  });
+}
