@@ -71,7 +71,9 @@ export class Caller {
     try {
       return await attempt({ abortSignal: AbortSignal.any([this.#signal, limit]) });
     } catch (error) {
-      throw limit.aborted ? new DOMException(`no answer within ${this.#patience.attemptMs / 1000} s`, 'TimeoutError') : error;
+      throw limit.aborted
+        ? new DOMException(`no answer within ${this.#patience.attemptMs / 1000} s`, 'TimeoutError')
+        : error;
     }
   }
 }
@@ -91,7 +93,8 @@ function describe(error: unknown): string {
   return name === '' || name === 'Error' ? 'no answer' : name;
 }
 
-const denied = (action: string): string => `Allow ${action} in the policy of this role: docs/ami.md has the policy of each verb`;
+const denied = (action: string): string =>
+  `Allow ${action} in the policy of this role: docs/ami.md has the policy of each verb`;
 const expired = (): string => 'Sign in again (aws sso login), then run the same command: what was done is kept';
 
 const HINTS: ReadonlyMap<string, (action: string) => string> = new Map([

@@ -15,7 +15,10 @@ const SESSION_NAME = 'slipway';
 export async function regionCredentials(identity: Identity, region: string): Promise<AwsCredentialIdentityProvider> {
   const { fromNodeProviderChain, fromTemporaryCredentials } = await import('@aws-sdk/credential-providers');
   const { profile, baseRegion } = identity;
-  const own = fromNodeProviderChain({ ...(profile !== undefined && { profile }), clientConfig: { region: baseRegion } });
+  const own = fromNodeProviderChain({
+    ...(profile !== undefined && { profile }),
+    clientConfig: { region: baseRegion },
+  });
   const roles = [identity.role, identity.regionRoles.get(region)].filter((role) => role !== undefined);
   return roles.reduce<AwsCredentialIdentityProvider>(
     (masterCredentials, RoleArn) =>

@@ -92,7 +92,11 @@ export class Regions {
       import('@aws-sdk/client-sts'),
     ]);
     const credentials = await regionCredentials(this.#options.identity, name);
-    const requestHandler = { connectionTimeout: 5000, httpsAgent: { maxSockets: MAX_BLOCK_LANES }, httpAgent: { maxSockets: MAX_BLOCK_LANES } };
+    const requestHandler = {
+      connectionTimeout: 5000,
+      httpsAgent: { maxSockets: MAX_BLOCK_LANES },
+      httpAgent: { maxSockets: MAX_BLOCK_LANES },
+    };
     const config = { region: name, credentials, maxAttempts: 1, requestHandler };
     return new Region(name, this.#caller, {
       ec2: new EC2(config),

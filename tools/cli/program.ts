@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { addAmi } from './ami.ts';
 import { addBuild } from './build.ts';
 import { addClean } from './clean.ts';
 import { addDoctor } from './doctor.ts';
@@ -27,6 +28,7 @@ const VERBS: readonly Verb[] = [
   addDoctor,
   addGc,
   addClean,
+  addAmi,
   addSdk,
   addSchema,
 ];

@@ -16,7 +16,7 @@ export function decodeBlock(block: Buffer, out: Buffer, { start, floor }: { star
   let to = start;
   const length = (nibble: number): number => {
     let sum = nibble;
-    for (let byte = nibble === LONGER ? 255 : 0; byte === 255; ) {
+    for (let byte = nibble === LONGER ? 255 : 0; byte === 255;) {
       byte = block[from++] ?? broken('a length has no end');
       sum += byte;
     }
@@ -48,7 +48,7 @@ function copyMatch(out: Buffer, { to, offset, count }: { to: number; offset: num
     out.fill(out[to - 1] ?? 0, to, to + count);
   } else {
     // What is copied doubles the pattern for the next round.
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const step = Math.min(offset + done, count - done);
       out.copyWithin(to + done, to - offset, to - offset + step);
       done += step;

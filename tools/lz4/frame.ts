@@ -56,7 +56,8 @@ async function* decodeFrame(reader: PullReader): AsyncGenerator<Buffer, void, un
     out.copyWithin(start - kept, end - kept, end);
     floor = start - kept;
   }
-  if (hash !== undefined && (await reader.read(4)).readUInt32LE() !== hash.digest()) broken('its content has another check sum');
+  if (hash !== undefined && (await reader.read(4)).readUInt32LE() !== hash.digest())
+    broken('its content has another check sum');
   if (descriptor.contentSize !== undefined && descriptor.contentSize !== bytes)
     broken(`expected ${descriptor.contentSize} bytes of content, got ${bytes}`);
 }
@@ -70,7 +71,8 @@ async function readBlock(
   const word = (await reader.read(4)).readUInt32LE();
   if (word === 0) return undefined;
   const size = word & ~STORED;
-  if (size > descriptor.maxBlockBytes) broken(`expected blocks of at most ${descriptor.maxBlockBytes} bytes, got ${size}`);
+  if (size > descriptor.maxBlockBytes)
+    broken(`expected blocks of at most ${descriptor.maxBlockBytes} bytes, got ${size}`);
   const block = await reader.read(size);
   const stored = (word & STORED) !== 0;
   const end = stored ? start + block.copy(out, start) : decodeBlock(block, out, { start, floor });

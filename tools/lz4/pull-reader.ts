@@ -17,7 +17,7 @@ export class PullReader {
   /** Undefined where the stream has ended; in the middle of what was asked for, that is an error. */
   async readMaybe(bytes: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = [];
-    for (let missing = bytes; missing > 0; ) {
+    for (let missing = bytes; missing > 0;) {
       if (this.#piece.length === 0 && !(await this.#next())) {
         return missing === bytes ? undefined : broken('it ends too early');
       }
