@@ -9,6 +9,7 @@ import { addGc } from './gc.ts';
 import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
+import { addRepo } from './repo.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
@@ -21,6 +22,7 @@ const VERBS: readonly Verb[] = [
   addPlan,
   addExplain,
   addRun,
+  addRepo,
   addShell,
   addFetch,
   addList,

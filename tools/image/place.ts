@@ -80,7 +80,7 @@ function isUnchanged(path: string, { digest }: Output, vouched: ReadonlyMap<stri
 }
 
 /** File -> hash, of the build that was placed here before. */
-function readSums(dir: string): ReadonlyMap<string, string> {
+export function readSums(dir: string): ReadonlyMap<string, string> {
   const path = join(dir, SUMS);
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return new Map();
   const lines = readFileSync(path, 'utf8')
