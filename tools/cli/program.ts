@@ -10,6 +10,7 @@ import { addGc } from './gc.ts';
 import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
+import { addRepo } from './repo.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
@@ -22,6 +23,7 @@ const VERBS: readonly Verb[] = [
   addPlan,
   addExplain,
   addRun,
+  addRepo,
   addShell,
   addFetch,
   addList,

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { BuildError, throwAll } from '../errors.ts';
 import { infraSchema } from './infra.ts';
 import type { Infra } from './infra.ts';
+import { withDashes } from './dashes.ts';
 import { checkManifest } from './manifest.ts';
-import type { Manifest, Path } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import { readToml } from './toml.ts';
 import { readYaml } from './yaml.ts';
 
@@ -32,47 +33,6 @@ export function readInfra(dir: string, named?: string): ReadInfra | undefined {
   throwAll(errors);
   if (infra === undefined) throw new TypeError('a manifest without complaints has a value');
   return { ...infra, file, dir: dirname(file) };
-}
-
-/** Below these, keys are names that people chose. */
-const NAMES = new Set(['repo', 'region', 's3', 'datacenter', 'vendor', 'available-keys', 'key-stack-arns']);
-
-/** pubsys writes `signing_keys` where we write `signing-keys`; the places of both are the same. */
-function withDashes({ value, locate }: Manifest<unknown>): Manifest<unknown> {
-  const original = new Map<string, Path>();
-  return {
-    value: dashed(value, { path: [], from: [], original }),
-    locate: (path) => locate(originalOf(path, original)),
-  };
-}
-
-interface Walk {
-  readonly path: Path;
-  readonly from: Path;
-  readonly original: Map<string, Path>;
-}
-
-function dashed(value: unknown, { path, from, original }: Walk): unknown {
-  if (Array.isArray(value))
-    return value.map((item, index) => dashed(item, { path: [...path, index], from: [...from, index], original }));
-  if (typeof value !== 'object' || value === null) return value;
-  const keepsNames = NAMES.has(String(path.at(-1)));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => {
-      const name = keepsNames ? key : key.replaceAll('_', '-');
-      const walk = { path: [...path, name], from: [...from, key], original };
-      original.set(JSON.stringify(walk.path), walk.from);
-      return [name, dashed(inner, walk)];
-    }),
-  );
-}
-
-function originalOf(path: Path, original: ReadonlyMap<string, Path>): Path {
-  for (let length = path.length; length > 0; length -= 1) {
-    const found = original.get(JSON.stringify(path.slice(0, length)));
-    if (found !== undefined) return [...found, ...path.slice(length)];
-  }
-  return path;
 }
 
 /** @throws BuildError config/unknown-repo */
