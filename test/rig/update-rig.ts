@@ -3,7 +3,16 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Arch } from '../../tools/config/arch.ts';
-import { BOOT_SUFFIX, fileName, INVENTORY_SUFFIX, KMOD_KIT_SUFFIX, rootSuffix, variantDirectory, versionDirectory, VERITY_SUFFIX } from '../../tools/image/names.ts';
+import {
+  BOOT_SUFFIX,
+  fileName,
+  INVENTORY_SUFFIX,
+  KMOD_KIT_SUFFIX,
+  rootSuffix,
+  variantDirectory,
+  versionDirectory,
+  VERITY_SUFFIX,
+} from '../../tools/image/names.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { Peers } from './peers.ts';
 import { Rig } from './rig.ts';
@@ -20,7 +29,15 @@ export interface FixtureBuild {
   readonly migrations?: Readonly<Record<string, readonly string[]>>;
 }
 
-const SUFFIXES = ['.img.lz4', '-data.img.lz4', BOOT_SUFFIX, rootSuffix('erofs'), VERITY_SUFFIX, KMOD_KIT_SUFFIX, INVENTORY_SUFFIX];
+const SUFFIXES = [
+  '.img.lz4',
+  '-data.img.lz4',
+  BOOT_SUFFIX,
+  rootSuffix('erofs'),
+  VERITY_SUFFIX,
+  KMOD_KIT_SUFFIX,
+  INVENTORY_SUFFIX,
+];
 
 /** A checkout whose variants seem built: small files under the names of a real build, images as real LZ4 frames. */
 export class UpdateRig implements AsyncDisposable {
@@ -52,14 +69,22 @@ export class UpdateRig implements AsyncDisposable {
   /** The `data` of a verb that has to end well. */
   async result(...argv: readonly string[]): Promise<Record<string, unknown>> {
     const { status, stdout, stderr } = await this.make('--json', ...argv);
-    if (status !== 0) throw new Error(`Expected ${argv.join(' ')} to end well, got status ${status}:\n${stdout}${stderr}`);
+    if (status !== 0)
+      throw new Error(`Expected ${argv.join(' ')} to end well, got status ${status}:\n${stdout}${stderr}`);
     const events = stdout.split('\n').filter((line) => line.includes('"type":"result"'));
     const event = JSON.parse(events.at(-1) ?? '{}') as { data: Record<string, unknown> };
     return event.data;
   }
 
   /** What `build --variant` would leave. */
-  async build({ version, buildId = 'abcd1234', variant = 'metal-dev', arch = 'x86_64', imageBytes = 4096, migrations }: FixtureBuild): Promise<string> {
+  async build({
+    version,
+    buildId = 'abcd1234',
+    variant = 'metal-dev',
+    arch = 'x86_64',
+    imageBytes = 4096,
+    migrations,
+  }: FixtureBuild): Promise<string> {
     await this.rig.write({
       'Release.yaml': `name: slipway\npretty-name: Slipway OS\nversion: ${version}\n${migrations === undefined ? '' : `migrations: ${JSON.stringify(migrations)}\n`}`,
       [`variants/${variant}/variant.yaml`]: `arches: [x86_64, aarch64]\npackages: [release]\n`,
@@ -74,7 +99,11 @@ export class UpdateRig implements AsyncDisposable {
       const content = Buffer.from(`${file} `.repeat(Math.ceil(imageBytes / (file.length + 1)))).subarray(0, imageBytes);
       await writeFile(join(dir, file), content);
       if (suffix.endsWith('.lz4')) await this.#compress(join(dir, file));
-      sums.push(`${createHash('sha256').update(await readFile(join(dir, file))).digest('hex')}  ${file}\n`);
+      sums.push(
+        `${createHash('sha256')
+          .update(await readFile(join(dir, file)))
+          .digest('hex')}  ${file}\n`,
+      );
     }
     await writeFile(join(dir, 'SHA256SUMS'), sums.join(''));
     await rm(join(parent, 'latest'), { force: true });
@@ -83,7 +112,10 @@ export class UpdateRig implements AsyncDisposable {
   }
 
   async #compress(file: string): Promise<void> {
-    const { status } = await runCommand([...this.peers.program('usr/bin/lz4'), '-z', '-q', '-f', file, `${file}.lz4`], { env: {}, onLine: () => undefined });
+    const { status } = await runCommand([...this.peers.program('usr/bin/lz4'), '-z', '-q', '-f', file, `${file}.lz4`], {
+      env: {},
+      onLine: () => undefined,
+    });
     if (status !== 0) throw new Error(`Expected lz4 to end well, got status ${status}`);
     await writeFile(file, await readFile(`${file}.lz4`));
     await rm(`${file}.lz4`);

@@ -33,7 +33,10 @@ export function planAmi(publication: Publication, observed: Observed, recorded: 
     wanted: [...permissionsOf(publication.config), ...accounts],
     after: made,
   });
-  const copies = others.flatMap((region) => planCopy(publication, { region, base, after: [...made, ...lent] }));
+  // What is lent to another account matters to its copies only.
+  const copies = others.flatMap((region) =>
+    planCopy(publication, { region, base, after: region.account === base.account ? made : [...made, ...lent] }),
+  );
   const steps = [...made, ...lent, ...copies];
   const records = observed.regions.flatMap((region) => planRecord(publication, { region, recorded, steps }));
   return [...steps, ...records];

@@ -20,7 +20,7 @@ export async function regionCredentials(identity: Identity, region: string): Pro
     clientConfig: { region: baseRegion },
   });
   const roles = [identity.role, identity.regionRoles.get(region)].filter((role) => role !== undefined);
-  return roles.reduce<AwsCredentialIdentityProvider>(
+  const provider = roles.reduce<AwsCredentialIdentityProvider>(
     (masterCredentials, RoleArn) =>
       fromTemporaryCredentials({
         masterCredentials,
@@ -29,4 +29,18 @@ export async function regionCredentials(identity: Identity, region: string): Pro
       }),
     own,
   );
+  return oneAtATime(provider);
+}
+
+const RENEW_MS = 5 * 60_000;
+
+/** The clients of a region share what STS gave, and ask for it once. */
+function oneAtATime(provider: AwsCredentialIdentityProvider): AwsCredentialIdentityProvider {
+  let current: ReturnType<AwsCredentialIdentityProvider> | undefined;
+  return async () => {
+    const known = await current?.catch(() => undefined);
+    const endsMs = known?.expiration?.getTime() ?? Infinity;
+    if (known === undefined || endsMs - Date.now() < RENEW_MS) current = provider();
+    return await (current ?? provider());
+  };
 }

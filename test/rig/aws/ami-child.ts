@@ -9,7 +9,15 @@ import { awsSchema } from '../../../tools/config/infra-aws.ts';
 import { inspect } from 'node:util';
 
 const jobSchema = z.object({
-  disks: z.array(z.object({ disk: z.enum(['os', 'data']), path: z.string(), sha256: z.string(), bytes: z.number(), volumeGiB: z.number() })),
+  disks: z.array(
+    z.object({
+      disk: z.enum(['os', 'data']),
+      path: z.string(),
+      sha256: z.string(),
+      bytes: z.number(),
+      volumeGiB: z.number(),
+    }),
+  ),
   config: awsSchema,
   stateDir: z.string(),
   amisPath: z.string(),
@@ -25,12 +33,30 @@ if (os === undefined) throw new TypeError('Expected an OS disk');
 const disks: readonly [DiskImage] | readonly [DiskImage, DiskImage] = data === undefined ? [os] : [os, data];
 const signal = new AbortController().signal;
 const regionNames = job.config.regions;
-const roles = Object.entries(job.config.region).flatMap(([name, { role }]): [string, string][] => (role === undefined ? [] : [[name, role]]));
-const identity = { baseRegion: regionNames[0] ?? '', profile: undefined, role: job.config.role, regionRoles: new Map(roles) };
+const roles = Object.entries(job.config.region).flatMap(([name, { role }]): [string, string][] =>
+  role === undefined ? [] : [[name, role]],
+);
+const identity = {
+  baseRegion: regionNames[0] ?? '',
+  profile: undefined,
+  role: job.config.role,
+  regionRoles: new Map(roles),
+};
 try {
   await createAmis(
     {
-      spec: { name: 'slipway-tiny-x86_64-v1.2.3-abc', description: 'tiny', osName: 'slipway', variant: 'aws-tiny', arch: 'x86_64', version: '1.2.3-abc', disks, uefiData: undefined, tpm: false, tags: job.config.tags },
+      spec: {
+        name: 'slipway-tiny-x86_64-v1.2.3-abc',
+        description: 'tiny',
+        osName: 'slipway',
+        variant: 'aws-tiny',
+        arch: 'x86_64',
+        version: '1.2.3-abc',
+        disks,
+        uefiData: undefined,
+        tpm: false,
+        tags: job.config.tags,
+      },
       config: job.config,
       regionNames,
       regions: new Regions({ identity, signal, patience: { attemptMs: 5000, totalMs: job.patienceMs } }),

@@ -28,7 +28,8 @@ export async function makeDisk(
   const raw = `${path}.raw`;
   const file = openSync(raw, 'w');
   ftruncateSync(file, bytes);
-  for (const [index, seed] of Object.entries(blocks)) writeSync(file, blockOf(seed), 0, BLOCK_BYTES, Number(index) * BLOCK_BYTES);
+  for (const [index, seed] of Object.entries(blocks))
+    writeSync(file, blockOf(seed), 0, BLOCK_BYTES, Number(index) * BLOCK_BYTES);
   closeSync(file);
   const [program = '', ...args] = await lz4Program();
   execFileSync(program, [...args, '-9', '-q', '-f', raw, path]);
