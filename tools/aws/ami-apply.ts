@@ -5,7 +5,7 @@ import type { Amis } from './amis-file.ts';
 import { planAmi } from './ami-plan.ts';
 import type { AmiStep } from './ami-plan.ts';
 import { BLOCK_BYTES } from './blocks.ts';
-import { contentDigest, kmsKeyIn, snapshotTags } from './image-spec.ts';
+import { contentDigest, disksDigest, kmsKeyIn, snapshotTags } from './image-spec.ts';
 import { awaitImage, copyImage, registerImage } from './images.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
@@ -165,6 +165,7 @@ class Application {
       public: isPublic(permissions),
       launch_permissions: [...permissions],
       content: contentDigest(spec),
+      disks: disksDigest(spec.disks),
     };
     updateAmis(amisPath, { [at.name]: ami });
     return ami;

@@ -12,8 +12,10 @@ const amiSchema = z.strictObject({
   name: z.string().min(1),
   public: z.boolean().default(false),
   launch_permissions: z.array(permissionSchema).nullable().default([]),
-  /** Of what it was made from; what other programs write has none. */
+  /** As the AMI's tag has it. What other programs write has neither this nor `disks`. */
   content: z.string().optional(),
+  /** Digest of the disks it was made from. */
+  disks: z.string().optional(),
 });
 const fileSchema = z.record(z.string(), amiSchema);
 
@@ -83,8 +85,8 @@ export function selectAmis(path: string, regions: readonly string[] | undefined)
 }
 
 /** @throws BuildError aws/newer-image */
-export function assertSameImage(path: string, amis: Amis, content: string): void {
-  const others = Object.entries(amis).filter(([, ami]) => ami.content !== undefined && ami.content !== content);
+export function assertSameImage(path: string, amis: Amis, disks: string): void {
+  const others = Object.entries(amis).filter(([, ami]) => ami.disks !== undefined && ami.disks !== disks);
   if (others.length === 0) return;
   throw new BuildError(
     'aws/newer-image',

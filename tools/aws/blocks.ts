@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
 import { BuildError } from '../errors.ts';
+import { Pacer } from '../graph/pacer.ts';
 import { decodeFrames } from '../lz4/frame.ts';
 import type { DiskImage } from './image-spec.ts';
 
@@ -37,6 +38,7 @@ export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, 
       yield piece;
     }
   }
+  const pacer = new Pacer();
   let index = 0;
   let filled = 0;
   let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -48,6 +50,8 @@ export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, 
       if (filled < BLOCK_BYTES) continue;
       const zero = block.equals(ZEROS);
       yield { index, bytes: block, zero };
+      // A megabyte of the file can be hundreds of zeros: answers must not wait for the end of it.
+      if (pacer.due) await pacer.pause();
       index += 1;
       filled = 0;
       // Whoever sends it still needs it; one of zeros is nobody's.

@@ -23,6 +23,8 @@ export interface Patience {
 
 export const PATIENCE: Patience = { attemptMs: 20_000, totalMs: 120_000 };
 
+/** However long they took. */
+const FEWEST_TRIES = 3;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 
@@ -59,7 +61,8 @@ export class Caller {
         const verdict = options.judge?.(error) ?? judge(error);
         if (verdict === 'throttled') options.lanes.throttled();
         const waitMs = Math.random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
-        const over = performance.now() + waitMs - startedMs > this.#patience.totalMs;
+        const late = performance.now() + waitMs - startedMs > this.#patience.totalMs;
+        const over = late && tries >= FEWEST_TRIES;
         if (verdict === 'fatal' || over) throw callFailed(options, { error, tries, verdict });
         await sleep(waitMs, undefined, { signal: this.#signal });
       }

@@ -53,6 +53,13 @@ export function contentDigest(spec: ImageSpec): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
+/** What amis.json remembers of the image it was written for. */
+export function disksDigest(disks: ImageSpec['disks']): string {
+  return createHash('sha256')
+    .update(JSON.stringify(disks.map(({ sha256 }) => sha256)))
+    .digest('hex');
+}
+
 export interface SnapshotSpec {
   readonly disk: DiskImage;
   readonly description: string;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import { contentDigest } from '../aws/image-spec.ts';
+import { disksDigest } from '../aws/image-spec.ts';
 import type { ImageSpec } from '../aws/image-spec.ts';
 import { PATIENCE } from '../aws/caller.ts';
 import type { Publication } from '../aws/publication.ts';
@@ -16,54 +16,79 @@ import { BuildError } from '../errors.ts';
 import { Store } from '../graph/store.ts';
 import { fileName } from '../image/names.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
-import { AMIS_SUFFIX, describeAmi, findBuiltImage } from '../recipe/publish-image.ts';
+import { AMIS_SUFFIX, describeAmi, findBuiltImage, findDisks } from '../recipe/publish-image.ts';
 import type { BuiltImage, WhichImage } from '../recipe/publish-image.ts';
 import type { AmiFlags, PublishFlags } from './publish-flags.ts';
 import type { Session } from './session.ts';
 
-export interface OpenPublication extends Publication, AsyncDisposable {
-  readonly image: BuiltImage;
-  readonly content: string;
+/** Which variant, and where it is published to. */
+export interface OpenRegions
+  extends Pick<Publication, 'config' | 'regionNames' | 'regions' | 'stateDir' | 'sink' | 'signal'>, AsyncDisposable {
+  readonly which: WhichImage;
   readonly infra: ReadInfra | undefined;
 }
 
 /**
- * Everything a verb needs to publish one image, with nobody else publishing it meanwhile.
+ * The regions of a variant, with nobody else of this machine publishing it meanwhile.
  * @throws BuildErrors
  */
-export async function openPublication(session: Session, flags: AmiFlags): Promise<OpenPublication> {
+export async function openRegions(session: Session, flags: PublishFlags): Promise<OpenRegions> {
   const project = readProject(session.globals.directory);
   const infra = readInfra(project.dir, flags.infra);
   const config = infra?.value.aws ?? awsSchema.parse({});
   const variant = wantedVariant(project, flags.variant);
-  const which: WhichImage = {
-    project,
-    variant,
-    arch: flags.arch ?? variant.arches[0] ?? ARCHES[0],
-    build: flags.image,
-  };
+  const arch = flags.arch ?? variant.arches[0] ?? ARCHES[0];
   const regionNames = chooseRegions(flags, { config, infra });
-  const image = findBuiltImage(which);
-  const options = { name: flags.name, description: flags.description, uefiData: flags.uefiData };
-  const spec = describeAmi(image, which, { config, options });
-  const lock = await lockImage(session, spec);
   return {
-    spec,
-    config,
+    which: { project, variant, arch, build: flags.image },
     infra,
-    image,
-    content: contentDigest(spec),
+    config,
     regionNames,
-    regions: openRegions(session, { config, regionNames, patience: flags.patience }),
+    regions: callRegions(session, { config, regionNames, patience: flags.patience }),
     stateDir: join(project.dir, 'build', 'publish'),
-    amisPath: join(image.dir, fileName(image.name, AMIS_SUFFIX)),
     sink: session.sink,
     signal: session.signal,
-    ...lock,
+    ...(await lockImage(session, { variant: variant.name, arch })),
   };
 }
 
-function openRegions(
+export interface OpenUpkeep extends OpenRegions {
+  readonly image: BuiltImage;
+  readonly amisPath: string;
+  /** Digest of the disks, as amis.json has it. */
+  readonly disks: string;
+}
+
+/** The AMIs of an image that this checkout has built. @throws BuildErrors */
+export async function openUpkeep(session: Session, flags: PublishFlags): Promise<OpenUpkeep> {
+  const opened = await openRegions(session, flags);
+  try {
+    const image = findBuiltImage(opened.which);
+    const amisPath = join(image.dir, fileName(image.name, AMIS_SUFFIX));
+    return { ...opened, image, amisPath, disks: disksDigest(findDisks(image, opened.which)) };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export interface OpenPublication extends OpenUpkeep, Publication, AsyncDisposable {
+  readonly amisPath: string;
+}
+
+/** Everything that making AMIs takes. @throws BuildErrors */
+export async function openPublication(session: Session, flags: AmiFlags): Promise<OpenPublication> {
+  const opened = await openUpkeep(session, flags);
+  try {
+    const options = { name: flags.name, description: flags.description, uefiData: flags.uefiData };
+    return { ...opened, spec: describeAmi(opened.image, opened.which, { config: opened.config, options }) };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function callRegions(
   { signal }: Session,
   { config, regionNames, patience }: { config: AwsConfig; regionNames: readonly string[]; patience: number },
 ): Regions {
@@ -88,7 +113,10 @@ function chooseRegions(
 }
 
 /** @throws BuildError aws/busy */
-async function lockImage({ host }: Session, { variant, arch }: ImageSpec): Promise<AsyncDisposable> {
+async function lockImage(
+  { host }: Session,
+  { variant, arch }: Pick<ImageSpec, 'variant' | 'arch'>,
+): Promise<AsyncDisposable> {
   const store = await Store.open(host.cacheDir);
   const name = `publish-${createHash('sha256').update(`${arch}-${variant}`).digest('hex').slice(0, 16)}`;
   await store.session.enter(new AbortController().signal);

@@ -17,6 +17,7 @@ import { addSdk } from './sdk.ts';
 import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
+import { addSsm } from './ssm.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -31,6 +32,7 @@ const VERBS: readonly Verb[] = [
   addGc,
   addClean,
   addAmi,
+  addSsm,
   addSdk,
   addSchema,
 ];

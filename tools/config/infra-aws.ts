@@ -34,6 +34,10 @@ export const awsSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('File of SSM parameter templates; the id and version of the AMI unless told'),
+  'ssm-public': z
+    .array(z.string().min(1))
+    .default(['/aws/'])
+    .describe('Parameters whose names begin with these are read by everybody, so their AMIs must be public'),
   sharing,
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}).describe('On every snapshot and AMI'),
   encryption: z

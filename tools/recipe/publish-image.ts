@@ -68,15 +68,7 @@ export function describeAmi(
   { project, variant }: Pick<WhichImage, 'project' | 'variant'>,
   { config, options }: { config: AwsConfig; options: AmiOptions },
 ): ImageSpec {
-  const { name: osName, version, buildId, arch } = { ...name, name: name.osName };
-  if (variant.image.format !== 'raw')
-    throw new BuildError(
-      'aws/bad-image',
-      `Cannot make an AMI of ${variant.name}: expected image.format raw, got ${variant.image.format}`,
-      {
-        at: undefined,
-      },
-    );
+  const { osName, version, buildId, arch } = name;
   const ami = options.name ?? `${osName}-${variant.name}-${arch}-v${version}-${buildId}`;
   return {
     name: ami,
@@ -92,10 +84,16 @@ export function describeAmi(
   };
 }
 
-function findDisks(
+/** The disks of a built image, as SHA256SUMS vouches for them. @throws BuildError aws/no-disk, aws/stray-data-disk, aws/bad-image */
+export function findDisks(
   { name, dir }: BuiltImage,
   { project, variant }: Pick<WhichImage, 'project' | 'variant'>,
 ): readonly [DiskImage] | readonly [DiskImage, DiskImage] {
+  if (variant.image.format !== 'raw')
+    throw new BuildError(
+      'aws/bad-image',
+      `Cannot make an AMI of ${variant.name}: expected image.format raw, got ${variant.image.format}`,
+    );
   const sums = readSums(dir);
   const { disks, volumes } = planLayout({ image: variant.image, osName: project.release.name });
   const find = (disk: 'os' | 'data', sizeMiB: number, volumeGiB: number): DiskImage => {
