@@ -112,12 +112,18 @@ class Application {
       parent: this.#observed.parents.get(key),
       kmsKey: kmsKeyIn(config, at.name),
       onProgress: ({ bytes, sentBlocks, throttles }) =>
-        voice.progress(bytes, disk.bytes, 'bytes', `${sentBlocks} blocks sent, ${throttles} throttles`),
+        voice.progress({
+          done: bytes,
+          total: disk.bytes,
+          unit: 'bytes',
+          note: `${sentBlocks} blocks sent, ${throttles} throttles`,
+        }),
     });
     await readBack(at, {
       ...uploaded,
       depth: this.#options.readBack,
-      onProgress: (done, total) => voice.progress(done * BLOCK_BYTES, total * BLOCK_BYTES, 'bytes', 'read back'),
+      onProgress: (done, total) =>
+        voice.progress({ done: done * BLOCK_BYTES, total: total * BLOCK_BYTES, unit: 'bytes', note: 'read back' }),
     });
     this.#snapshots.set(key, uploaded.snapshot);
     return { snapshot: uploaded.snapshot, blocks: uploaded.digests.size, sentBlocks: uploaded.sentBlocks };

@@ -69,7 +69,12 @@ export async function validateBlocks(
       digests: await digestsOf(disk),
       depth: 'all',
       onProgress: (done, total) =>
-        voice.progress(done * BLOCK_BYTES, total * BLOCK_BYTES, 'bytes', `${disk.disk} disk`),
+        voice.progress({
+          done: done * BLOCK_BYTES,
+          total: total * BLOCK_BYTES,
+          unit: 'bytes',
+          note: `${disk.disk} disk`,
+        }),
     });
   }
 }

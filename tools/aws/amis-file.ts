@@ -43,12 +43,12 @@ export function readAmis(path: string): Amis {
 /** Adds or replaces regions and keeps all others; written aside and renamed. */
 export function updateAmis(path: string, changed: Amis, removed: readonly string[] = []): Amis {
   const all = { ...readAmis(path), ...changed };
-  const left = Object.fromEntries(
-    Object.entries(all)
-      .filter(([region]) => !removed.includes(region))
-      .map(([region, ami]) => [region, { ...ami, launch_permissions: sortPermissions(ami.launch_permissions ?? []) }])
-      .toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
-  ) as Amis;
+  const left: Record<string, Ami> = {};
+  for (const region of Object.keys(all).toSorted()) {
+    const ami = all[region];
+    if (ami === undefined || removed.includes(region)) continue;
+    left[region] = { ...ami, launch_permissions: [...sortPermissions(ami.launch_permissions ?? [])] };
+  }
   guard(path, () => {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.part`, `${JSON.stringify(left, undefined, 2)}\n`);

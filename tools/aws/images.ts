@@ -177,7 +177,7 @@ const DEAD: ReadonlySet<string> = new Set(['deregistered', 'disabled', 'error', 
 
 /** @throws BuildError aws/image-failed, aws/still-waiting */
 export async function awaitImage(at: Region, id: string): Promise<FoundImage> {
-  return await until(at, `AMI ${id}`, async () => {
+  return await until(at, { what: `AMI ${id}` }, async () => {
     const [image] = await describeImages(at, [id]);
     if (image !== undefined && DEAD.has(image.state))
       throw new BuildError(

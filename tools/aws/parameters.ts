@@ -68,13 +68,9 @@ async function writeParameter(at: Region, { name, value, before }: Put): Promise
 /** What was just written is not read everywhere at once. */
 async function awaitParameters(at: Region, puts: readonly Put[]): Promise<void> {
   const names = puts.map(({ name }) => name);
-  await until(
-    at,
-    `${puts.length} parameters to read as they were written`,
-    async () => {
-      const now = await readParameters(at, names);
-      return puts.every(({ name, value }) => (now.get(name) ?? null) === value) ? true : undefined;
-    },
-    { mostMs: 60_000 },
-  );
+  const what = `${puts.length} parameters to read as they were written`;
+  await until(at, { what, mostMs: 60_000 }, async () => {
+    const now = await readParameters(at, names);
+    return puts.every(({ name, value }) => (now.get(name) ?? null) === value) ? true : undefined;
+  });
 }

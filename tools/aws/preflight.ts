@@ -1,6 +1,6 @@
 /** Everything that can be known to go wrong before the first call that costs, found together. */
 import type { AwsConfig } from '../config/infra-aws.ts';
-import { BuildError } from '../errors.ts';
+import { BuildError, throwAll } from '../errors.ts';
 import { countBlocks } from './blocks.ts';
 import { serviceError } from './caller.ts';
 import { kmsKeyIn } from './image-spec.ts';
@@ -26,8 +26,8 @@ export async function preflight(publication: Publication): Promise<Accounts> {
   const base = await publication.regions.at(baseRegion(publication));
   const accounts = new Map<string, string>();
   const findings = await Promise.allSettled([
-    ...checkSpec(spec, config).map((error) => Promise.reject(error)),
-    Promise.resolve().then(() =>
+    inOrder(() => throwAll(checkSpec(spec, config))),
+    inOrder(() =>
       reserveJournal(
         `${publication.stateDir}/snapshots`,
         spec.disks.map(countBlocks).reduce((a, b) => a + b),
@@ -41,6 +41,12 @@ export async function preflight(publication: Publication): Promise<Accounts> {
   ]);
   throwRejected(findings);
   return accounts;
+}
+
+/** A check that waits for nothing, beside those that do. */
+async function inOrder(check: () => void): Promise<void> {
+  await Promise.resolve();
+  check();
 }
 
 /** @throws BuildError aws/no-access */

@@ -50,7 +50,7 @@ export function throwRejected(answers: readonly PromiseSettledResult<unknown>[])
     answer.status === 'rejected' ? [answer.reason as unknown] : [],
   );
   const bug = thrown.find((error) => !(error instanceof BuildError || error instanceof BuildErrors));
-  if (bug !== undefined) throw bug;
+  if (bug !== undefined) throw bug instanceof Error ? bug : new TypeError('expected an error', { cause: bug });
   throwAll(thrown.flatMap(flatten));
 }
 

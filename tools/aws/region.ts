@@ -36,8 +36,13 @@ export class Region {
     this.kms = clients.kms;
     this.ssm = clients.ssm;
     this.sts = clients.sts;
-    const few = (start: number, ceiling: number): Lanes => new Lanes({ start, ceiling });
-    this.lanes = { ec2: few(4, 8), ebs: few(64, MAX_BLOCK_LANES), kms: few(2, 4), ssm: few(2, 4), sts: few(2, 4) };
+    this.lanes = {
+      ec2: new Lanes({ start: 4, ceiling: 8 }),
+      ebs: new Lanes({ start: 64, ceiling: MAX_BLOCK_LANES }),
+      kms: new Lanes({ start: 2, ceiling: 4 }),
+      ssm: new Lanes({ start: 2, ceiling: 4 }),
+      sts: new Lanes({ start: 2, ceiling: 4 }),
+    };
   }
 
   get signal(): AbortSignal {

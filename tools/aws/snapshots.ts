@@ -65,7 +65,7 @@ export function writeTags(tags: Readonly<Record<string, string>>): { Key: string
 
 /** @throws BuildError aws/snapshot-failed, aws/still-waiting */
 export async function awaitSnapshot(at: Region, id: string): Promise<void> {
-  await until(at, `snapshot ${id}`, async () => {
+  await until(at, { what: `snapshot ${id}` }, async () => {
     const [snapshot] = await describeSnapshots(at, [id]);
     if (snapshot?.state === 'error')
       throw new BuildError(

@@ -51,25 +51,10 @@ export class SsmHistory {
 
   /** The last change that has not been undone. */
   last(): Change | undefined {
-    const open: { id: string; time: string; regions: Map<string, Map<string, Put>> }[] = [];
+    const open: OpenChange[] = [];
     for (const line of this.#lines()) {
-      const latest = open.at(-1);
-      if ('undone' in line) {
-        if (latest?.id === line.undone) open.pop();
-        continue;
-      }
-      const change =
-        latest?.id === line.change
-          ? latest
-          : { id: line.change, time: line.time, regions: new Map<string, Map<string, Put>>() };
-      if (change !== latest) open.push(change);
-      const known = change.regions.get(line.region) ?? new Map<string, Put>();
-      for (const put of line.puts)
-        known.set(put.name, {
-          ...put,
-          before: known.has(put.name) ? (known.get(put.name)?.before ?? null) : put.before,
-        });
-      change.regions.set(line.region, known);
+      if ('change' in line) join(open, line);
+      else if (open.at(-1)?.id === line.undone) open.pop();
     }
     return open.at(-1);
   }
@@ -94,4 +79,23 @@ export class SsmHistory {
       appendFileSync(this.#path, `${JSON.stringify(line)}\n`, { flush: true });
     });
   }
+}
+
+type Line = Exclude<z.output<typeof lineSchema>, { undone: string }>;
+
+interface OpenChange extends Change {
+  readonly regions: Map<string, Map<string, Put>>;
+}
+
+/** Adds a line to the change it is part of, or begins one. */
+function join(open: OpenChange[], { change: id, time, region, puts }: Line): void {
+  const latest = open.at(-1);
+  const change = latest?.id === id ? latest : { id, time, regions: new Map<string, Map<string, Put>>() };
+  if (change !== latest) open.push(change);
+  const known = change.regions.get(region) ?? new Map<string, Put>();
+  for (const put of puts) {
+    const first = known.get(put.name);
+    known.set(put.name, first === undefined ? put : { ...put, before: first.before });
+  }
+  change.regions.set(region, known);
 }

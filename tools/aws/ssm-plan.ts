@@ -136,7 +136,7 @@ export async function planUndo(
           ),
       ),
     );
-    const undone = back.map(({ left: _, ...put }) => put);
+    const undone = back.map(({ name, value, before }) => ({ name, value, before }));
     return undone.length === 0 ? [] : [putStep({ region: at.name, account, puts: undone, verb: 'Take back' })];
   });
   return steps.flat();
@@ -151,7 +151,7 @@ export async function performPuts(
   const at = await regions.at(region);
   history?.add(change, region, puts);
   await writeParameters(at, puts, (done) =>
-    voice.progress(done, puts.length, 'items', `${at.lanes.ssm.throttles} throttles`),
+    voice.progress({ done, total: puts.length, unit: 'items', note: `${at.lanes.ssm.throttles} throttles` }),
   );
   return { parameters: puts.length };
 }

@@ -22,9 +22,16 @@ export interface Step {
   readonly needs: readonly string[];
 }
 
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'bytes' | 'items';
+  readonly note?: string;
+}
+
 /** How far a step is, to whoever watches. */
 export interface StepVoice {
-  progress(done: number, total: number, unit: 'bytes' | 'items', note?: string): void;
+  progress(how: Progress): void;
 }
 
 export interface StepRun<S extends Step> {
@@ -83,8 +90,7 @@ async function perform<S extends Step>(
   run.sink({ type: 'task-started', id, title, because: { type: 'planned' } });
   const startedMs = performance.now();
   const voice: StepVoice = {
-    progress: (done, total, unit, note) =>
-      run.sink({ type: 'task-progress', id, done, total, unit, ...(note !== undefined && { note }) }),
+    progress: (how) => run.sink({ type: 'task-progress', id, ...how }),
   };
   try {
     const result = await run.perform(step, voice);

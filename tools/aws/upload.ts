@@ -177,7 +177,7 @@ class Pass {
   readonly #acknowledged: ReadonlyMap<number, string>;
   readonly #underWay = new Set<Promise<void>>();
   readonly #startedMs = performance.now();
-  #failure: unknown;
+  #failure: Error | undefined;
   #bytes = 0;
 
   constructor(at: Region, options: UploadOptions, target: Target) {
@@ -230,7 +230,7 @@ class Pass {
       this.sent += 1;
       this.#report(BLOCK_BYTES);
     } catch (error) {
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new TypeError('expected an error', { cause: error });
     }
   }
 

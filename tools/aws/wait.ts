@@ -12,9 +12,8 @@ const MOST_MS = 60 * 60 * 1000;
 /** Asks until there is an answer, soon at first and then less often. @throws BuildError aws/still-waiting */
 export async function until<T>(
   at: Region,
-  what: string,
+  { what, mostMs = MOST_MS }: { readonly what: string; readonly mostMs?: number },
   ask: () => Promise<T | undefined>,
-  { mostMs = MOST_MS }: { readonly mostMs?: number } = {},
 ): Promise<T> {
   const startedMs = performance.now();
   for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * FACTOR)) {

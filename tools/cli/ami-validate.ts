@@ -16,8 +16,8 @@ interface ValidateFlags extends AmiFlags {
   readonly blocks?: boolean;
 }
 
-export function addAmiValidate(ami: Command, run: RunVerb): void {
-  addAmiFlags(ami.command('validate'))
+export function addAmiValidate(group: Command, run: RunVerb): void {
+  addAmiFlags(group.command('validate'))
     .description('Compare amis.json with what is in each region; ends with status 2 where they differ')
     .option('--junit <file>', 'write the findings as JUnit XML, too')
     .option('--blocks', 'read every block of the snapshots of the first region, and compare them with the image')

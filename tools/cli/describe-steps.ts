@@ -6,7 +6,7 @@ export function describeSteps(steps: readonly Step[]): string {
   if (steps.length === 0) return 'Nothing to do: all of it is there';
   const blocks = steps.map(({ title, region, account, calls, before, after }) =>
     [
-      `${title}`,
+      title,
       `    where   ${region}, account ${account}`,
       ...(calls.length === 0 ? [] : [`    calls   ${calls.join(', ')}`]),
       ...describeChange('before', before),

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { disksDigest } from '../aws/image-spec.ts';
-import type { ImageSpec } from '../aws/image-spec.ts';
 import { PATIENCE } from '../aws/caller.ts';
 import type { Publication } from '../aws/publication.ts';
 import { Regions } from '../aws/region.ts';
@@ -48,7 +48,7 @@ export async function openRegions(session: Session, flags: PublishFlags): Promis
     stateDir: join(project.dir, 'build', 'publish'),
     sink: session.sink,
     signal: session.signal,
-    ...(await lockImage(session, { variant: variant.name, arch })),
+    ...(await lockImage(session, { dir: project.dir, variant: variant.name, arch })),
   };
 }
 
@@ -115,14 +115,17 @@ function chooseRegions(
 /** @throws BuildError aws/busy */
 async function lockImage(
   { host }: Session,
-  { variant, arch }: Pick<ImageSpec, 'variant' | 'arch'>,
+  { dir, variant, arch }: { dir: string; variant: string; arch: string },
 ): Promise<AsyncDisposable> {
   const store = await Store.open(host.cacheDir);
-  const name = `publish-${createHash('sha256').update(`${arch}-${variant}`).digest('hex').slice(0, 16)}`;
+  const name = `publish-${createHash('sha256')
+    .update(JSON.stringify([realpathSync(dir), arch, variant]))
+    .digest('hex')
+    .slice(0, 16)}`;
   await store.session.enter(new AbortController().signal);
   if (!store.session.tryLock(name)) {
     await store[Symbol.asyncDispose]();
-    throw new BuildError('aws/busy', `Cannot publish ${variant} for ${arch}: another run on this machine is at it`, {
+    throw new BuildError('aws/busy', `Cannot publish ${variant} for ${arch}: another run in this checkout is at it`, {
       hint: 'Wait for it to end; what it has done is then found and not done again',
     });
   }

@@ -173,9 +173,10 @@ async function undo(session: Session, flags: SsmFlags & { readonly dryRun?: bool
 }
 
 function wantedParameters(upkeep: OpenUpkeep, flags: SsmFlags): Wanted {
+  const naming = namingOf(upkeep, flags);
   const amis = selectAmis(upkeep.amisPath, upkeep.regionNames);
   assertSameImage(upkeep.amisPath, amis, upkeep.disks);
-  return renderParameters(namingOf(upkeep, flags), amis, versionDirectory(upkeep.image.name));
+  return renderParameters(naming, amis, versionDirectory(upkeep.image.name));
 }
 
 function namingOf({ config, infra, which }: OpenUpkeep, { templates }: SsmFlags): Naming {

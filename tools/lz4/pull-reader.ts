@@ -36,9 +36,10 @@ export class PullReader {
   }
 
   async #next(): Promise<boolean> {
-    const { done, value } = await this.#pieces.next();
-    if (done === true) return false;
-    this.#piece = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    const next = await this.#pieces.next();
+    if (next.done === true) return false;
+    const { buffer, byteOffset, byteLength } = next.value;
+    this.#piece = Buffer.from(buffer, byteOffset, byteLength);
     return true;
   }
 }

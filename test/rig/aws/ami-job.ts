@@ -3,6 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { z } from 'zod';
+
 import { CHECKOUT } from '../rig.ts';
 import type { AmiJob } from './ami-child.ts';
 import { BLOCK_BYTES, makeDisk } from './disk-fixture.ts';
@@ -70,8 +72,10 @@ export class AmiRig implements AsyncDisposable {
     });
   }
 
-  async amis(stateDir: string): Promise<unknown> {
-    return JSON.parse(await readFile(join(stateDir, 'amis.json'), 'utf8'));
+  /** Those that amis.json has. */
+  async regions(stateDir: string): Promise<string[]> {
+    const amis: unknown = JSON.parse(await readFile(join(stateDir, 'amis.json'), 'utf8'));
+    return Object.keys(z.record(z.string(), z.unknown()).parse(amis));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

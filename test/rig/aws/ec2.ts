@@ -215,16 +215,17 @@ function readDevice(world: World, caller: Caller, device: Param): Device {
   };
 }
 
+function refuse(why: string): never {
+  throw new ApiError('InvalidParameterCombination', why);
+}
+
 function readFacts(request: Param): Image['facts'] {
   const bootMode = text(request, 'BootMode');
   const tpmSupport = text(request, 'TpmSupport');
   const arch = text(request, 'Architecture');
-  const refuse = (why: string): never => {
-    throw new ApiError('InvalidParameterCombination', why);
-  };
   if (arch === 'arm64' && bootMode !== undefined && bootMode !== 'uefi') refuse('arm64 boots by uefi');
   if (tpmSupport !== undefined && bootMode !== 'uefi') refuse('A TPM needs the boot mode uefi');
-  if (text(request, 'UefiData') !== undefined && !/^uefi/.test(bootMode ?? (arch === 'arm64' ? 'uefi' : '')))
+  if (text(request, 'UefiData') !== undefined && !(bootMode ?? (arch === 'arm64' ? 'uefi' : '')).startsWith('uefi'))
     refuse('UEFI data needs the boot mode uefi');
   return {
     bootMode,
@@ -317,8 +318,11 @@ function readPermissions(change: Param, key: string): Permission[] {
   );
 }
 
+function same(a: Permission, b: Permission): boolean {
+  return a.kind === b.kind && a.value === b.value;
+}
+
 function changed(before: readonly Permission[], change: Param): Permission[] {
-  const same = (a: Permission, b: Permission): boolean => a.kind === b.kind && a.value === b.value;
   const removed = readPermissions(change, 'Remove');
   const added = readPermissions(change, 'Add');
   const kept = before.filter((one) => ![...removed, ...added].some((other) => same(one, other)));

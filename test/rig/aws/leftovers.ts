@@ -17,8 +17,10 @@ export function leftovers(world: World): unknown {
       tags,
     };
   });
-  const images = [...world.images.values()].map(({ id: _, devices, polls: _polls, permissions, ...image }) => ({
+  const images = [...world.images.values()].map(({ devices, permissions, ...image }) => ({
     ...image,
+    id: undefined,
+    polls: undefined,
     permissions: sorted(permissions),
     devices: devices.map(({ snapshot, ...device }) => ({ ...device, content: contentOf(world, snapshot) })),
   }));

@@ -55,7 +55,7 @@ export function need(param: Param, key: string): string {
 
 export function list(param: Param, key: string): readonly Param[] {
   const value = field(param, key);
-  return Array.isArray(value) ? (value as readonly Param[]) : [];
+  return isList(value) ? value : [];
 }
 
 export function texts(param: Param, key: string): string[] {
@@ -63,9 +63,12 @@ export function texts(param: Param, key: string): string[] {
 }
 
 export function field(param: Param, key: string): Param {
-  return typeof param === 'object' && !Array.isArray(param)
-    ? (param as { readonly [key: string]: Param })[key]
-    : undefined;
+  return typeof param === 'object' && !isList(param) ? param[key] : undefined;
+}
+
+/** Array.isArray() does not know lists that cannot be changed. */
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
 }
 
 export type Xml = string | number | boolean | undefined | readonly Xml[] | { readonly [tag: string]: Xml };
@@ -74,8 +77,8 @@ export function toXml(value: Xml): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   if (typeof value !== 'object') return String(value);
-  if (Array.isArray(value)) return (value as readonly Xml[]).map((item) => `<item>${toXml(item)}</item>`).join('');
-  return Object.entries(value as { readonly [tag: string]: Xml })
+  if (isList(value)) return value.map((item) => `<item>${toXml(item)}</item>`).join('');
+  return Object.entries(value)
     .filter(([, inner]) => inner !== undefined)
     .map(([tag, inner]) => `<${tag}>${toXml(inner)}</${tag}>`)
     .join('');
