@@ -1,13 +1,28 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 
+import { z } from 'zod';
+
+import { main } from '../../tools/cli/main.ts';
 import type { Arch } from '../../tools/config/arch.ts';
-import { BOOT_SUFFIX, fileName, INVENTORY_SUFFIX, KMOD_KIT_SUFFIX, rootSuffix, variantDirectory, versionDirectory, VERITY_SUFFIX } from '../../tools/image/names.ts';
+import {
+  BOOT_SUFFIX,
+  fileName,
+  INVENTORY_SUFFIX,
+  KMOD_KIT_SUFFIX,
+  rootSuffix,
+  variantDirectory,
+  versionDirectory,
+  VERITY_SUFFIX,
+} from '../../tools/image/names.ts';
 import { runCommand } from '../../tools/process/command.ts';
+import { serve } from '../../tools/tuf/serve.ts';
+import type { Misbehaviour, Serving } from '../../tools/tuf/serve.ts';
 import { Peers } from './peers.ts';
-import { Rig } from './rig.ts';
-import type { Finished, RunOptions } from './rig.ts';
+import { CHECKOUT, Rig, SHARED_STORE } from './rig.ts';
+import type { Finished } from './rig.ts';
 
 export interface FixtureBuild {
   readonly version: string;
@@ -20,10 +35,34 @@ export interface FixtureBuild {
   readonly migrations?: Readonly<Record<string, readonly string[]>>;
 }
 
-const SUFFIXES = ['.img.lz4', '-data.img.lz4', BOOT_SUFFIX, rootSuffix('erofs'), VERITY_SUFFIX, KMOD_KIT_SUFFIX, INVENTORY_SUFFIX];
+export interface PythonClient {
+  /** The root it trusts, on disk. */
+  readonly root: string;
+  readonly names?: readonly string[];
+  readonly client?: string;
+}
+
+const answerSchema = z.union([
+  z.object({ versions: z.record(z.string(), z.number()), targets: z.record(z.string(), z.string()) }),
+  z.object({ error: z.string(), message: z.string() }),
+]);
+
+export type PythonAnswer = z.output<typeof answerSchema>;
+
+const SUFFIXES = [
+  '.img.lz4',
+  '-data.img.lz4',
+  BOOT_SUFFIX,
+  rootSuffix('erofs'),
+  VERITY_SUFFIX,
+  KMOD_KIT_SUFFIX,
+  INVENTORY_SUFFIX,
+];
 
 /** A checkout whose variants seem built: small files under the names of a real build, images as real LZ4 frames. */
 export class UpdateRig implements AsyncDisposable {
+  /** What programs of the user's own would find in the environment. */
+  environment: Readonly<Record<string, string>> = {};
   readonly rig: Rig;
   readonly peers: Peers;
 
@@ -40,26 +79,53 @@ export class UpdateRig implements AsyncDisposable {
     return this.rig.dir;
   }
 
-  make(...argv: readonly string[]): Promise<Finished> {
-    return this.makeWith({}, ...argv);
+  /** Runs the command line within this process, which is quicker than a new one; else as `Rig.make` does. */
+  async make(...argv: readonly string[]): Promise<Omit<Finished, 'signal'>> {
+    const [out, err] = [new Capture(), new Capture()];
+    const host = {
+      home: this.dir,
+      projectDir: CHECKOUT,
+      cacheDir: SHARED_STORE,
+      configFile: join(this.dir, '.config', 'slipway', 'config.yaml'),
+      colour: false,
+      streams: { out: out.stream, err: err.stream },
+      input: process.stdin,
+      environment: { PATH: process.env['PATH'] ?? '', ...this.environment },
+    };
+    const status = await main(['-C', this.dir, ...argv], host);
+    const anonymous = (text: string): string => text.replaceAll(this.dir, '<checkout>');
+    return { status, stdout: anonymous(out.text), stderr: anonymous(err.text) };
   }
 
-  /** The user's configuration, and so the development key, is the test's own. */
-  makeWith({ env = {}, ...options }: RunOptions, ...argv: readonly string[]): Promise<Finished> {
-    return this.rig.makeWith({ ...options, env: { XDG_CONFIG_HOME: join(this.dir, '.config'), ...env } }, ...argv);
+  /** What a verb prints that has to end well. */
+  async ok(...argv: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.make(...argv);
+    if (status !== 0)
+      throw new Error(`Expected "${argv.join(' ')}" to end well, got status ${status}:\n${stdout}${stderr}`);
+    return stdout;
   }
 
   /** The `data` of a verb that has to end well. */
   async result(...argv: readonly string[]): Promise<Record<string, unknown>> {
-    const { status, stdout, stderr } = await this.make('--json', ...argv);
-    if (status !== 0) throw new Error(`Expected ${argv.join(' ')} to end well, got status ${status}:\n${stdout}${stderr}`);
-    const events = stdout.split('\n').filter((line) => line.includes('"type":"result"'));
-    const event = JSON.parse(events.at(-1) ?? '{}') as { data: Record<string, unknown> };
-    return event.data;
+    const events = (await this.ok('--json', ...argv)).split('\n').filter((line) => line.includes('"type":"result"'));
+    return z.object({ data: z.record(z.string(), z.unknown()) }).parse(JSON.parse(events.at(-1) ?? '{}')).data;
+  }
+
+  /** Status and codes of a verb that has to end in complaints: `1 tuf/exists`. */
+  async refusal(...argv: readonly string[]): Promise<string> {
+    const { status, stderr } = await this.make(...argv);
+    return [status, ...[...stderr.matchAll(/\[([a-z0-9]+\/[a-z0-9-]+)\]/g)].map(([, code]) => code)].join(' ');
   }
 
   /** What `build --variant` would leave. */
-  async build({ version, buildId = 'abcd1234', variant = 'metal-dev', arch = 'x86_64', imageBytes = 4096, migrations }: FixtureBuild): Promise<string> {
+  async build({
+    version,
+    buildId = 'abcd1234',
+    variant = 'metal-dev',
+    arch = 'x86_64',
+    imageBytes = 4096,
+    migrations,
+  }: FixtureBuild): Promise<string> {
     await this.rig.write({
       'Release.yaml': `name: slipway\npretty-name: Slipway OS\nversion: ${version}\n${migrations === undefined ? '' : `migrations: ${JSON.stringify(migrations)}\n`}`,
       [`variants/${variant}/variant.yaml`]: `arches: [x86_64, aarch64]\npackages: [release]\n`,
@@ -74,7 +140,11 @@ export class UpdateRig implements AsyncDisposable {
       const content = Buffer.from(`${file} `.repeat(Math.ceil(imageBytes / (file.length + 1)))).subarray(0, imageBytes);
       await writeFile(join(dir, file), content);
       if (suffix.endsWith('.lz4')) await this.#compress(join(dir, file));
-      sums.push(`${createHash('sha256').update(await readFile(join(dir, file))).digest('hex')}  ${file}\n`);
+      sums.push(
+        `${createHash('sha256')
+          .update(await readFile(join(dir, file)))
+          .digest('hex')}  ${file}\n`,
+      );
     }
     await writeFile(join(dir, 'SHA256SUMS'), sums.join(''));
     await rm(join(parent, 'latest'), { force: true });
@@ -82,8 +152,26 @@ export class UpdateRig implements AsyncDisposable {
     return dir;
   }
 
+  /** Serves a directory as hosts would read it, until its scope ends. */
+  serve(dir: string, ...misbehave: readonly Misbehaviour[]): Promise<Serving> {
+    return serve({ dir, port: 0, misbehave, onRequest: () => {} });
+  }
+
+  /** What python-tuf says of a repository that is served: versions and digests of targets, or an error. `client`: names its memory. */
+  async pythonTuf(url: string, { root, names = [], client = 'first' }: PythonClient): Promise<PythonAnswer> {
+    const work = join(this.dir, 'python', client);
+    await mkdir(work, { recursive: true });
+    const script = join(import.meta.dirname, 'peers', 'tuf-client.py');
+    const args = [`${url}metal-dev/x86_64/`, `${url}targets/`, root, work, ...names];
+    const { output } = await this.peers.python(script, args, { binds: [this.dir] });
+    return answerSchema.parse(JSON.parse(output.split('\n').at(-1) ?? ''));
+  }
+
   async #compress(file: string): Promise<void> {
-    const { status } = await runCommand([...this.peers.program('usr/bin/lz4'), '-z', '-q', '-f', file, `${file}.lz4`], { env: {}, onLine: () => undefined });
+    const { status } = await runCommand([...this.peers.program('usr/bin/lz4'), '-z', '-q', '-f', file, `${file}.lz4`], {
+      env: {},
+      onLine: () => undefined,
+    });
     if (status !== 0) throw new Error(`Expected lz4 to end well, got status ${status}`);
     await writeFile(file, await readFile(`${file}.lz4`));
     await rm(`${file}.lz4`);
@@ -91,5 +179,22 @@ export class UpdateRig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rig[Symbol.asyncDispose]();
+  }
+}
+
+/** A stream that is no terminal, and what was written to it. */
+class Capture {
+  text = '';
+  readonly stream: NodeJS.WriteStream;
+
+  constructor() {
+    const sink = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        this.text += chunk.toString('utf8');
+        done();
+      },
+    });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a terminal's stream, only isTTY is asked for, and it is not there
+    this.stream = sink as unknown as NodeJS.WriteStream;
   }
 }
