@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Writable } from 'node:stream';
 
 import { z } from 'zod';
@@ -165,6 +166,27 @@ export class UpdateRig implements AsyncDisposable {
     const args = [`${url}metal-dev/x86_64/`, `${url}targets/`, root, work, ...names];
     const { output } = await this.peers.python(script, args, { binds: [this.dir] });
     return answerSchema.parse(JSON.parse(output.split('\n').at(-1) ?? ''));
+  }
+
+  /** Puts other bytes in the place of a built file, as a build of them would. */
+  async rewrite(file: string, bytes: Uint8Array): Promise<void> {
+    await writeFile(file, bytes);
+    const sums = join(file, '..', 'SHA256SUMS');
+    const lines = (await readFile(sums, 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '' && !line.endsWith(`  ${basename(file)}`));
+    await writeFile(
+      sums,
+      [...lines, `${createHash('sha256').update(bytes).digest('hex')}  ${basename(file)}`, ''].join('\n'),
+    );
+  }
+
+  /** Files below a directory that hold a text. */
+  filesWith(text: string, dir: string): readonly string[] {
+    return readdirSync(dir, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => readFileSync(file).includes(text));
   }
 
   async #compress(file: string): Promise<void> {
