@@ -11,6 +11,7 @@ import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
 import { addRepo } from './repo.ts';
+import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
@@ -25,6 +26,7 @@ const VERBS: readonly Verb[] = [
   addExplain,
   addRun,
   addRepo,
+  addRoot,
   addShell,
   addFetch,
   addList,

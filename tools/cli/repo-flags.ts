@@ -24,7 +24,9 @@ export function addRepoFlags(command: Command): Command {
     .option(
       '--base <address>',
       'where the repository is, if not where Infra.yaml says: file:<dir>, https://... or s3://...',
-    );
+    )
+    .option('--endpoint <url>', 'another server that answers as S3 does')
+    .option('--region <name>', 'region of the bucket');
 }
 
 export function addFleetFlags(command: Command): Command {

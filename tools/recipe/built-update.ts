@@ -115,3 +115,17 @@ export async function unpackMigrations(archive: string, dir: string): Promise<re
 function isMigration(path: string): boolean {
   return /^(\.\/)?migrate_v[^/]+$/.test(path);
 }
+
+/** What a version may have in a repository beside the images of its update: whole disks, the kernel-module kit. */
+export function optionalTargets(
+  fleet: { readonly variant: string; readonly arch: Arch },
+  { version, images }: { readonly version: string; readonly images: { readonly boot: string } },
+): readonly string[] {
+  const stem = images.boot.slice(0, -BOOT_SUFFIX.length);
+  const disks = (['raw', 'qcow2', 'vmdk'] as const).flatMap((format) => [
+    diskSuffix('os', format),
+    diskSuffix('data', format),
+  ]);
+  const kit = kmodKitTarget({ ...fleet, osName: '', version, buildId: '' });
+  return [...disks.map((suffix) => `${stem}${suffix}`), `${stem}.ova`, kit];
+}

@@ -24,6 +24,9 @@ export interface RepoOptions {
   readonly infra?: string | undefined;
   /** Where the repository is, when not where Infra.yaml says. */
   readonly base?: string | undefined;
+  /** How an s3 address is reached, when not as Infra.yaml or the environment says. */
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
 }
 
 export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
@@ -58,7 +61,7 @@ export async function openRepo(options: RepoOptions, surroundings: RepoSurroundi
   const name = options.repo ?? onlyRepo(infra) ?? DEFAULT_REPO;
   const config = infra?.value.repo[name];
   const outDir = join(projectDir, 'build', 'repos', name);
-  const base = options.base === undefined ? undefined : addressBelow(options.base, config?.publish ?? {});
+  const base = options.base === undefined ? undefined : addressBelow(options.base, accessOf(options, config));
   if (infra && config) {
     const configured = openConfigured({ name, infra, config }, surroundings);
     return { name, outDir, ...configured, address: base ?? configured.address };
@@ -95,7 +98,7 @@ function openConfigured(
 }
 
 /** Where there is one alone, nobody needs to name it. */
-function onlyRepo(infra: ReadInfra | undefined): string | undefined {
+export function onlyRepo(infra: ReadInfra | undefined): string | undefined {
   const names = Object.keys(infra?.value.repo ?? {});
   return names.length === 1 ? names[0] : undefined;
 }
@@ -126,6 +129,12 @@ async function openDev(
     keys: { ...context, dir: dirname(dev.keyFile) },
     signing: { file: { path: dev.keyFile } },
   };
+}
+
+/** Flags win over what stands in Infra.yaml. */
+export function accessOf({ endpoint, region }: RepoOptions, config: RepoConfig | undefined): AwsAccess {
+  const { publish } = config ?? {};
+  return { profile: publish?.profile, endpoint: endpoint ?? publish?.endpoint, region: region ?? publish?.region };
 }
 
 export function addressBelow(base: string, access: AwsAccess): Address {
@@ -177,4 +186,12 @@ export async function metadataPlace(
 
 export async function targetsPlace({ targets, access }: Address): Promise<Place> {
   return await openPlace(targets, access);
+}
+
+/** Where a repository is. @throws BuildError tuf/no-address */
+export function addressOf({ name, address }: UpdateRepo): Address {
+  if (address !== undefined) return address;
+  throw new BuildError('tuf/no-address', `Cannot tell where repository "${name}" is published`, {
+    hint: 'Name it: --base file:<dir>, https://... or s3://...; or in Infra.yaml: publish: { to: ... }',
+  });
 }

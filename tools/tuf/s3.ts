@@ -161,12 +161,8 @@ class Bucket implements WritablePlace {
     const whole = createHash('sha256');
     const parts: CompletedPart[] = [];
     for (let PartNumber = 1, at = 0; at < file.size; PartNumber += 1, at += PART_BYTES) {
-      const { bytesRead, buffer: chunk } = await source.read(
-        Buffer.alloc(Math.min(PART_BYTES, file.size - at)),
-        0,
-        PART_BYTES,
-        at,
-      );
+      const length = Math.min(PART_BYTES, file.size - at);
+      const { bytesRead, buffer: chunk } = await source.read(Buffer.alloc(length), 0, length, at);
       const body = chunk.subarray(0, bytesRead);
       whole.update(body);
       const ChecksumSHA256 = createHash('sha256').update(body).digest('base64');

@@ -29,7 +29,7 @@ export function pythonTask(root: ToolRoot, store: Store): Task & { readonly tree
     resolve: (inputs) => {
       const layers = root.layers(inputs);
       return {
-        key: { type: 'peers-python', requirements, root: layers.map((layer) => layer.digest.hash) },
+        key: { type: 'peers-python', compiled: true, requirements, root: layers.map((layer) => layer.digest.hash) },
         run: async (context) => ({ env: await install(pathOf(layers, store), store, context) }),
       };
     },
@@ -43,6 +43,8 @@ async function install(root: string, store: Store, context: RunContext): Promise
   );
   const target = ['--no-index', '--no-deps', '--no-compile', '--find-links', 'wheels', '--target', 'env'];
   await runPip(root, ['install', ...target, '--require-hashes', '-r', REQUIREMENTS], context);
+  // Trusted by their hash-less header: the tree is never written to, and times in it are all the same.
+  await runIn(root, ['-m', 'compileall', '-q', '--invalidation-mode', 'unchecked-hash', 'env'], context);
   return await store.putTree(join(workDir, 'env'));
 }
 
@@ -72,8 +74,12 @@ export async function lockRequirements(root: string, names: readonly string[], c
     .join('');
 }
 
-/** In the root, with the network, the host's pip configuration and its certificates; it may write to the work directory alone. */
 async function runPip(root: string, args: readonly string[], context: RunContext): Promise<void> {
+  await runIn(root, ['-m', 'pip', '--no-cache-dir', '--disable-pip-version-check', '--retries', '8', ...args], context);
+}
+
+/** Python in the root, with the network, the host's pip configuration and its certificates; it may write to the work directory alone. */
+async function runIn(root: string, args: readonly string[], context: RunContext): Promise<void> {
   const lines: string[] = [];
   const onLine = (line: string): void => {
     lines.push(line);
@@ -88,12 +94,12 @@ async function runPip(root: string, args: readonly string[], context: RunContext
     `${homedir()}/.config/pip`,
   ];
   const binds = shown.filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', path, path]);
-  const pip = ['python3', '-m', 'pip', '--no-cache-dir', '--disable-pip-version-check', '--retries', '8'];
   const { workDir } = context;
-  const argv = [...enterRoot(root), '--bind', workDir, workDir, '--chdir', workDir, ...binds, '--', ...pip, ...args];
+  const argv = [...enterRoot(root), '--bind', workDir, workDir, '--chdir', workDir, ...binds, '--', 'python3', ...args];
   const { status } = await runCommand(argv, { env: pipEnvironment(), onLine, signal: context.signal });
   context.signal.throwIfAborted();
-  if (status !== 0) throw new Error(`Expected pip to end well, got status ${status}:\n${lines.slice(-10).join('\n')}`);
+  if (status !== 0)
+    throw new Error(`Expected Python to end well, got status ${status}:\n${lines.slice(-10).join('\n')}`);
 }
 
 function pipEnvironment(): Record<string, string> {
