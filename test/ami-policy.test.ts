@@ -48,7 +48,8 @@ test('each verb works with its policy and calls every action of it, no more', as
     if (verb === 'ami gc') {
       const [snapshot] = endpoint.world.snapshots.values();
       // What a killed run left.
-      if (snapshot !== undefined) endpoint.world.snapshots.set('snap-lost', { ...snapshot, id: 'snap-lost', state: 'error' });
+      if (snapshot !== undefined)
+        endpoint.world.snapshots.set('snap-lost', { ...snapshot, id: 'snap-lost', state: 'error' });
     }
     endpoint.policy = new Set(POLICIES[verb]);
     const before = endpoint.calls.length;

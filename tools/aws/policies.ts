@@ -43,7 +43,13 @@ export const POLICIES = {
 export type PublishVerb = keyof typeof POLICIES;
 
 /** Beside those of the verb, where aws.encryption names a key: what EBS does with it in the caller's name, and our check of it. */
-export const KEY_ACTIONS = ['kms:CreateGrant', 'kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncrypt*'] as const;
+export const KEY_ACTIONS = [
+  'kms:CreateGrant',
+  'kms:Decrypt',
+  'kms:DescribeKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncrypt*',
+] as const;
 
 /** A policy as IAM takes it. */
 export function policyDocument(actions: readonly string[]): object {

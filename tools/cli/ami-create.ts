@@ -17,7 +17,7 @@ import { example } from './help.ts';
 import { openPublication } from './open-publication.ts';
 import { addAmiFlags } from './publish-flags.ts';
 import type { AmiFlags } from './publish-flags.ts';
-import type { RunVerb } from './session.ts';
+import type { RunVerb, Session } from './session.ts';
 
 export function addAmiPlan(ami: Command, run: RunVerb): void {
   addAmiFlags(ami.command('plan'))
@@ -55,15 +55,15 @@ export function addAmiCreate(ami: Command, run: RunVerb): void {
       'after',
       example('ami create --variant aws-dev', 'ami create --variant aws-dev --regions eu-north-1,eu-west-1'),
     )
-    .action((flags: CreateFlags) =>
-      run(async (session) => {
-        const saved = flags.plan === undefined ? undefined : readPlan(flags.plan);
-        await using publication = await openPublication(session, flags);
-        const amis = await createAmis(publication, { readBack: flags.readBack, saved });
-        placeLinks(publication.image.dir, publication.image.name, AMIS_SUFFIX);
-        session.result(describeAmis(amis), amis);
-      }),
-    );
+    .action((flags: CreateFlags) => run((session) => createImages(session, flags)));
+}
+
+export async function createImages(session: Session, flags: CreateFlags): Promise<void> {
+  const saved = flags.plan === undefined ? undefined : readPlan(flags.plan);
+  await using publication = await openPublication(session, flags);
+  const amis = await createAmis(publication, { readBack: flags.readBack, saved });
+  placeLinks(publication.image.dir, publication.image.name, AMIS_SUFFIX);
+  session.result(describeAmis(amis), amis);
 }
 
 export function describeAmis(amis: Amis): string {

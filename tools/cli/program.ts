@@ -10,6 +10,7 @@ import { addGc } from './gc.ts';
 import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
+import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
 import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
@@ -35,6 +36,7 @@ const VERBS: readonly Verb[] = [
   addClean,
   addAmi,
   addSsm,
+  addRelease,
   addSdk,
   addSchema,
 ];
