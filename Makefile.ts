@@ -28,5 +28,7 @@ if (
     configFile: join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'slipway', 'config.yaml'),
     colour: env['NO_COLOR'] === undefined && process.stderr.isTTY,
     streams: { out: process.stdout, err: process.stderr },
+    input: process.stdin,
+    environment: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
   });
 }

@@ -7,7 +7,7 @@ export interface Location {
 
 /** `area/what-went-wrong`: stable for scripts and tests; the prose may change. */
 export type ErrorCode =
-  `${'cli' | 'config' | 'graph' | 'store' | 'sandbox' | 'sdk' | 'source' | 'package' | 'image' | 'vm'}/${string}`;
+  `${'cli' | 'config' | 'graph' | 'store' | 'sandbox' | 'sdk' | 'source' | 'package' | 'image' | 'vm' | 'tuf' | 'aws' | 'vmware'}/${string}`;
 
 export interface ErrorOptions {
   /** Imperative and runnable: what to type or change. Absent when there is nothing to do. */
@@ -36,7 +36,7 @@ export class BuildError extends Error {
 
 /** Several findings of one check, reported together. */
 export class BuildErrors extends Error {
-  override readonly name = 'BuildErrors';
+  override readonly name: string = 'BuildErrors';
   readonly errors: readonly BuildError[];
 
   constructor(errors: readonly BuildError[]) {
@@ -44,6 +44,9 @@ export class BuildErrors extends Error {
     this.errors = errors;
   }
 }
+
+/** What is there is not what was expected to be, and nothing else went wrong: the run ends with a status of its own. */
+export class Drift extends BuildErrors {}
 
 /** Throws nothing for none, the error for one, all of them together for several. */
 export function throwAll(errors: readonly BuildError[]): void {

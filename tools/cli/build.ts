@@ -42,7 +42,7 @@ async function buildOne(session: Session, flags: BuildFlags, name: string): Prom
   session.result(describePackage(built), built);
 }
 
-async function buildImages(session: Session, flags: BuildFlags): Promise<void> {
+export async function buildImages(session: Session, flags: BuildFlags): Promise<void> {
   await using bench = await openBench(session, flags);
   const buildId = await readBuildId(bench.project.dir, session.host.home);
   const plans = await planTargets(bench, flags, buildId);

@@ -9,4 +9,8 @@ export interface Host {
   readonly configFile: string;
   readonly colour: boolean;
   readonly streams: Streams;
+  /** Answers to questions; a terminal, or nobody is there to ask. */
+  readonly input: NodeJS.ReadStream;
+  /** For programs of the user's own that read it, such as the module of a PKCS#11 token. */
+  readonly environment: Readonly<Record<string, string>>;
 }

@@ -60,6 +60,8 @@ export function describeBecause(because: Because): string {
   switch (because.type) {
     case 'never-built':
       return 'it was never built';
+    case 'planned':
+      return 'it is part of a plan';
     case 'outputs-missing':
       return 'its outputs are no longer in the store';
     case 'key-changed':

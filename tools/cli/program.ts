@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { addAmi } from './ami.ts';
 import { addBuild } from './build.ts';
 import { addClean } from './clean.ts';
 import { addDoctor } from './doctor.ts';
@@ -9,24 +10,33 @@ import { addGc } from './gc.ts';
 import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
+import { addRelease } from './release.ts';
+import { addRepo } from './repo.ts';
+import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
 import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
+import { addSsm } from './ssm.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
   addPlan,
   addExplain,
   addRun,
+  addRepo,
+  addRoot,
   addShell,
   addFetch,
   addList,
   addDoctor,
   addGc,
   addClean,
+  addAmi,
+  addSsm,
+  addRelease,
   addSdk,
   addSchema,
 ];

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 
+import { BuildError, Drift } from '../errors.ts';
 import type { EventSink } from '../graph/events.ts';
+import { askLine } from '../report/ask.ts';
 import { makeReporter } from '../report/reporter.ts';
 import type { Host } from './host.ts';
 import { invocation } from './invocation.ts';
@@ -23,6 +25,10 @@ export interface Session {
   readonly signal: AbortSignal;
   /** The verb's product: text for people, data for --json. */
   readonly result: (text: string, data: unknown) => void;
+  /** A passphrase or PIN; undefined where there is no terminal. */
+  readonly askSecret: (question: string) => Promise<string | undefined>;
+  /** Goes on only after a yes. @throws BuildError cli/not-confirmed */
+  readonly confirm: (question: string) => Promise<void>;
 }
 
 export type Verb = (program: Command, run: RunVerb) => void;
@@ -30,7 +36,7 @@ export type Verb = (program: Command, run: RunVerb) => void;
 /** Runs a verb's work: reports what it throws and remembers the exit status. */
 export type RunVerb = (work: (session: Session) => Promise<void>) => Promise<void>;
 
-export const EXIT = { ok: 0, failed: 1, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, drift: 2, interrupted: 130 } as const;
 
 export async function runSession(
   host: Host,
@@ -51,8 +57,18 @@ export async function runSession(
   // Whoever read us is gone, as after `| head`: that ends a run in the same way.
   for (const stream of [host.streams.out, host.streams.err]) stream.on('error', interrupt);
   const result = (text: string, data: unknown): void => reporter.sink({ type: 'result', text, data });
+  const terminal = { input: host.input, output: host.streams.err };
   try {
-    await work({ host, globals, command, sink: reporter.sink, signal: controller.signal, result });
+    await work({
+      host,
+      globals,
+      command,
+      sink: reporter.sink,
+      signal: controller.signal,
+      result,
+      askSecret: (question) => askLine(question, terminal, 'hidden'),
+      confirm: async (question) => assertYes(await askLine(`${question} [y/N] `, terminal, 'shown')),
+    });
     return EXIT.ok;
   } catch (error) {
     if (controller.signal.aborted) {
@@ -63,9 +79,17 @@ export async function runSession(
       return EXIT.interrupted;
     }
     reporter.sink({ type: 'error', error });
-    return EXIT.failed;
+    return error instanceof Drift ? EXIT.drift : EXIT.failed;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     reporter.close();
   }
+}
+
+function assertYes(answer: string | undefined): void {
+  if (answer !== undefined && /^y(es)?$/i.test(answer.trim())) return;
+  const finding = answer === undefined ? 'there is no terminal to ask at' : 'it was not confirmed';
+  throw new BuildError('cli/not-confirmed', `Cannot go on: ${finding}`, {
+    hint: 'To go on without being asked, add --yes',
+  });
 }

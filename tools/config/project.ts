@@ -9,7 +9,8 @@ import { releaseSchema } from './release.ts';
 import type { Release } from './release.ts';
 import { variantSchema } from './variant.ts';
 import type { Variant } from './variant.ts';
-import { readManifest, suggest } from './yaml.ts';
+import { suggest } from './suggest.ts';
+import { readManifest } from './yaml.ts';
 
 /** A checkout: everything its manifests say. */
 export interface Project {

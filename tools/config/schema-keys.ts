@@ -10,7 +10,8 @@ export function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[])
     const next = (inner.shape as Record<string, z.core.$ZodType>)[String(step)];
     return next === undefined ? [] : knownKeys(next, rest);
   }
-  if (inner instanceof z.ZodArray && step !== undefined) return knownKeys(inner.element, rest);
+  if (inner instanceof z.ZodRecord && step !== undefined) return knownKeys(inner.valueType, rest);
+  if (inner instanceof z.ZodArray && typeof step === 'number') return knownKeys(inner.element, rest);
   return [];
 }
 

@@ -4,6 +4,8 @@ import type { TaskId } from './task.ts';
 /** Why a task has to run, or did not. */
 export type Because =
   | { readonly type: 'never-built' }
+  /** A step of a plan that publishes: it has no key. */
+  | { readonly type: 'planned' }
   | { readonly type: 'key-changed'; readonly fields: readonly string[] }
   | { readonly type: 'outputs-missing' };
 
@@ -37,6 +39,8 @@ export type BuildEvent =
       readonly done: number;
       readonly total: number;
       readonly unit: 'bytes' | 'items';
+      /** What else there is to say of it, in a few words. */
+      readonly note?: string;
     }
   | { readonly type: 'task-ended'; readonly id: TaskId; readonly title: string; readonly outcome: Outcome }
   | {

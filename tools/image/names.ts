@@ -38,6 +38,13 @@ export const BOOT_SUFFIX = '-boot.ext4.lz4';
 export const VERITY_SUFFIX = '-root.verity.lz4';
 export const INVENTORY_SUFFIX = '-inventory.json';
 export const PACKAGES_SUFFIX = '-packages.json';
+export const KMOD_KIT_SUFFIX = '-kmod-kit.tar.xz';
+export const MIGRATIONS_SUFFIX = '-migrations.tar';
+
+/** As those who build modules ask a repository of updates for it. */
+export function kmodKitTarget({ variant, arch, version }: ImageName): string {
+  return `${variant}-${arch}-kmod-kit-v${version}.tar.xz`;
+}
 
 export function rootSuffix(type: 'erofs' | 'ext4'): string {
   return `-root.${type}.lz4`;

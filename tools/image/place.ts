@@ -80,7 +80,7 @@ function isUnchanged(path: string, { digest }: Output, vouched: ReadonlyMap<stri
 }
 
 /** File -> hash, of the build that was placed here before. */
-function readSums(dir: string): ReadonlyMap<string, string> {
+export function readSums(dir: string): ReadonlyMap<string, string> {
   const path = join(dir, SUMS);
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return new Map();
   const lines = readFileSync(path, 'utf8')
@@ -102,7 +102,7 @@ function remove(dir: string, file: string, name: ImageName): void {
   for (const old of [file, ...linkNames(name, suffix)]) rmSync(join(dir, old), { force: true });
 }
 
-function placeLinks(dir: string, name: ImageName, suffix: string): void {
+export function placeLinks(dir: string, name: ImageName, suffix: string): void {
   for (const alias of linkNames(name, suffix)) link(fileName(name, suffix), join(dir, alias));
 }
 

@@ -1,5 +1,5 @@
 import type { Arch } from '../config/arch.ts';
-import { suggest } from '../config/yaml.ts';
+import { suggest } from '../config/suggest.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import type { Statistics } from '../graph/statistics.ts';
 import { readCatalogue } from './catalogue.ts';

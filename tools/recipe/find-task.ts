@@ -1,6 +1,6 @@
 import { ARCHES } from '../config/arch.ts';
 import type { Arch } from '../config/arch.ts';
-import { suggest } from '../config/yaml.ts';
+import { suggest } from '../config/suggest.ts';
 import { BuildError } from '../errors.ts';
 import { makePlan } from '../graph/plan.ts';
 import type { Task, TaskId } from '../graph/task.ts';

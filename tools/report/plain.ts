@@ -8,7 +8,7 @@ import { redact } from './text.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** A log is read in full: a task's last line needs no more of it than tells where it is. */
-const MAX_DETAIL = 60;
+const MAX_DETAIL = 90;
 
 /** One line as each task ends, and one every few seconds that says what runs: for logs and for CI. */
 export function plainReporter({ out, err }: Streams, voice: Voice): Reporter {

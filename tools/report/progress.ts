@@ -26,9 +26,12 @@ export class Running {
     if (text !== '') this.#detail = () => text;
   }
 
-  seeProgress({ done, total, unit }: BuildEvent & { readonly type: 'task-progress' }, nowMs: number): void {
+  seeProgress({ done, total, unit, note }: BuildEvent & { readonly type: 'task-progress' }, nowMs: number): void {
     this.#rate.see(done, nowMs);
-    this.#detail = (atMs) => formatProgress({ done, total, unit, perSecond: this.#rate.perSecond(atMs) });
+    this.#detail = (atMs) => {
+      const text = formatProgress({ done, total, unit, perSecond: this.#rate.perSecond(atMs) });
+      return note === undefined ? text : `${text}; ${note}`;
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import { suggest } from '../config/yaml.ts';
+import { suggest } from '../config/suggest.ts';
 import { BuildError } from '../errors.ts';
 import type { Location } from '../errors.ts';
 import type { Capability, SpecFacts, Subpackage } from './spec.ts';

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+
+import { BuildError } from '../errors.ts';
+import { Pacer } from '../graph/pacer.ts';
+import { decodeFrames } from '../lz4/frame.ts';
+import type { DiskImage } from './image-spec.ts';
+
+/** EBS direct APIs know no other size. */
+export const BLOCK_BYTES = 512 * 1024;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
+const READ_BYTES = 1 << 20;
+
+/** Half a MiB of a disk, from `index * BLOCK_BYTES` on; the last one is filled up with zeros. */
+export interface Block {
+  readonly index: number;
+  readonly bytes: Buffer;
+  readonly zero: boolean;
+}
+
+/** How many blocks a disk has. */
+export function countBlocks({ bytes }: Pick<DiskImage, 'bytes'>): number {
+  return Math.ceil(bytes / BLOCK_BYTES);
+}
+
+/**
+ * All blocks of a `.img.lz4`, straight from the compressed stream. At the end of the pass the file is known to be what SHA256SUMS
+ * vouches for, and the disk to be of the size that the layout says.
+ * @throws BuildError image/broken-lz4, aws/other-image
+ */
+export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, undefined> {
+  const hash = createHash('sha256');
+  const source = createReadStream(disk.path, { highWaterMark: READ_BYTES });
+  async function* hashed(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const piece of source) {
+      if (!Buffer.isBuffer(piece)) throw new TypeError('a stream without encoding gives bytes');
+      hash.update(piece);
+      yield piece;
+    }
+  }
+  const pacer = new Pacer();
+  let index = 0;
+  let filled = 0;
+  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  for await (const piece of decodeFrames(hashed())) {
+    for (let at = 0; at < piece.length;) {
+      const copied = piece.copy(block, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled < BLOCK_BYTES) continue;
+      const zero = block.equals(ZEROS);
+      yield { index, bytes: block, zero };
+      // A megabyte of the file can be hundreds of zeros: answers must not wait for the end of it.
+      if (pacer.due) await pacer.pause();
+      index += 1;
+      filled = 0;
+      // Whoever sends it still needs it; one of zeros is nobody's.
+      if (!zero) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    }
+  }
+  const bytes = index * BLOCK_BYTES + filled;
+  if (filled > 0) {
+    block.fill(0, filled);
+    yield { index, bytes: block, zero: block.equals(ZEROS) };
+  }
+  checkSource(disk, { bytes, sha256: hash.digest('hex') });
+}
+
+function checkSource(disk: DiskImage, found: { readonly bytes: number; readonly sha256: string }): void {
+  const hint = 'Build the image again: npx tsx Makefile.ts build';
+  if (found.sha256 !== disk.sha256)
+    throw new BuildError(
+      'aws/other-image',
+      `Cannot upload "${disk.path}": expected SHA-256 ${disk.sha256}, got ${found.sha256}`,
+      {
+        hint,
+      },
+    );
+  if (found.bytes !== disk.bytes)
+    throw new BuildError(
+      'aws/other-image',
+      `Cannot upload "${disk.path}": expected ${disk.bytes} bytes, got ${found.bytes}`,
+      {
+        hint,
+      },
+    );
+}
+
+/** SHA-256 in base64, as the API wants it. */
+export function blockDigest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
+}
+
+/** The check sum of a whole snapshot, aggregation LINEAR: that of the digests of all blocks sent, in the order of their index. */
+export function linearChecksum(digests: ReadonlyMap<number, string>): string {
+  const hash = createHash('sha256');
+  for (const index of [...digests.keys()].toSorted((a, b) => a - b))
+    hash.update(Buffer.from(digests.get(index) ?? '', 'base64'));
+  return hash.digest('base64');
+}

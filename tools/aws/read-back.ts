@@ -1,0 +1,76 @@
+import { BuildError } from '../errors.ts';
+import { BLOCK_BYTES, blockDigest } from './blocks.ts';
+import type { Region } from './region.ts';
+
+/** What the API gives at once; the range is 100 to 10,000. */
+const PAGE_BLOCKS = 10_000;
+const ZERO_DIGEST = blockDigest(Buffer.alloc(BLOCK_BYTES));
+
+export interface ReadBackOptions {
+  readonly snapshot: string;
+  /** Of every block that is not zero. */
+  readonly digests: ReadonlyMap<number, string>;
+  /** `index`: which blocks there are. `all`: what is in them, too. */
+  readonly depth: 'index' | 'all';
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/**
+ * Asks the service for what it holds, and compares it with what was to be written.
+ * @throws BuildError aws/other-content
+ */
+export async function readBack(at: Region, options: ReadBackOptions): Promise<void> {
+  const { snapshot, digests, depth, onProgress } = options;
+  const tokens = await listBlocks(at, snapshot);
+  const missing = [...digests.keys()].filter((index) => !tokens.has(index));
+  if (missing.length > 0)
+    throw otherContent(at, snapshot, `${missing.length} blocks are missing, block ${missing[0]} first`);
+  // A block that was written over with zeros is listed, too.
+  const wanted = [...tokens].filter(([index]) => depth === 'all' || !digests.has(index));
+  let done = 0;
+  const wrong: number[] = [];
+  const queue = wanted.values();
+  const work = async (): Promise<void> => {
+    for (const [index, token] of queue) {
+      const digest = await readBlock(at, { SnapshotId: snapshot, BlockIndex: index, BlockToken: token });
+      if (digest !== (digests.get(index) ?? ZERO_DIGEST)) wrong.push(index);
+      done += 1;
+      onProgress(done, wanted.length);
+    }
+  };
+  await Promise.all(Array.from({ length: at.lanes.ebs.limit }, work));
+  if (wrong.length > 0)
+    throw otherContent(at, snapshot, `${wrong.length} blocks differ, block ${Math.min(...wrong)} first`);
+}
+
+/** Block index -> the token that reads it. */
+async function listBlocks(at: Region, snapshot: string): Promise<ReadonlyMap<number, string>> {
+  const tokens = new Map<number, string>();
+  let next: string | undefined;
+  do {
+    const page = { SnapshotId: snapshot, MaxResults: PAGE_BLOCKS, ...(next !== undefined && { NextToken: next }) };
+    const answer = await at.call('ebs:ListSnapshotBlocks', (o) => at.ebs.listSnapshotBlocks(page, o));
+    for (const { BlockIndex, BlockToken } of answer.Blocks ?? [])
+      if (BlockIndex !== undefined && BlockToken !== undefined) tokens.set(BlockIndex, BlockToken);
+    next = answer.NextToken;
+  } while (next !== undefined);
+  return tokens;
+}
+
+/** The digest of what came, not of what the answer says came. */
+async function readBlock(
+  at: Region,
+  block: { SnapshotId: string; BlockIndex: number; BlockToken: string },
+): Promise<string> {
+  return await at.call('ebs:GetSnapshotBlock', async (o) => {
+    const { BlockData } = await at.ebs.getSnapshotBlock(block, o);
+    if (BlockData === undefined) throw new TypeError('a block has data');
+    return blockDigest(await BlockData.transformToByteArray());
+  });
+}
+
+function otherContent(at: Region, snapshot: string, finding: string): BuildError {
+  return new BuildError('aws/other-content', `Cannot vouch for snapshot "${snapshot}" in ${at.name}: ${finding}`, {
+    hint: 'Remove it (ami gc --remove --older-than 0d) and run the same command again',
+  });
+}

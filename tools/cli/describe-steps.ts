@@ -1,0 +1,30 @@
+import type { Step } from '../aws/steps.ts';
+import type { Json } from '../graph/task.ts';
+
+/** A plan as a person reads it: each step, its calls, and what it changes. */
+export function describeSteps(steps: readonly Step[]): string {
+  if (steps.length === 0) return 'Nothing to do: all of it is there';
+  const blocks = steps.map(({ title, region, account, calls, before, after }) =>
+    [
+      title,
+      `    where   ${region}, account ${account}`,
+      ...(calls.length === 0 ? [] : [`    calls   ${calls.join(', ')}`]),
+      ...describeChange('before', before),
+      ...describeChange('after', after),
+    ].join('\n'),
+  );
+  return [...blocks, `${steps.length} ${steps.length === 1 ? 'step' : 'steps'}; nothing was changed`].join('\n');
+}
+
+function describeChange(when: string, value: Json): string[] {
+  const isTree = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isTree) return [`    ${when.padEnd(8)}${print(value)}`];
+  return Object.entries(value).flatMap(([key, inner], index) =>
+    inner === undefined ? [] : [`    ${(index === 0 ? when : '').padEnd(8)}${key}: ${print(inner)}`],
+  );
+}
+
+function print(value: Json): string {
+  if (value === null) return 'nothing';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,88 @@
+/** Repositories as they are published, and new editions of them in which files stay and words change. */
+import { join } from 'node:path';
+
+import type { ExpirationPolicy } from '../config/repo-policy.ts';
+import type { Project } from '../config/project.ts';
+import { BuildError } from '../errors.ts';
+import { openEdition, writeEdition } from '../tuf/edition.ts';
+import type { Edition, Places, WrittenEdition } from '../tuf/edition.ts';
+import type { TargetFiles } from '../tuf/editor.ts';
+import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
+import { linkLatest } from '../tuf/write.ts';
+import { addressOf, metadataPlace, openSignersOf, readRoots, targetsPlace } from './update-repo.ts';
+import type { UpdateRepo } from './update-repo.ts';
+
+export interface PublishedOptions {
+  readonly expiry: 'enforce' | 'ignore';
+  readonly now: Date;
+}
+
+export interface Published extends Edition {
+  readonly places: Places;
+}
+
+export async function placesOf(repo: UpdateRepo, fleet: Fleet): Promise<Places> {
+  const address = addressOf(repo);
+  return { metadata: await metadataPlace(address, fleet), targets: await targetsPlace(address) };
+}
+
+/** @throws BuildError tuf/no-repository, tuf/... */
+export async function openPublished(repo: UpdateRepo, fleet: Fleet, options: PublishedOptions): Promise<Published> {
+  const places = await placesOf(repo, fleet);
+  const edition = await openEdition(places, { trusted: await readRoots(repo), ...options });
+  if (edition !== 'absent') return { ...edition, places };
+  throw new BuildError('tuf/no-repository', `Cannot find repository ${places.metadata.address}: there is nothing`);
+}
+
+/** Every fleet of a checkout that has a repository, for those who want all of them. */
+export async function publishedFleets(repo: UpdateRepo, project: Project): Promise<readonly Fleet[]> {
+  const all = [...project.variants.values()].flatMap(({ name, arches }) =>
+    arches.map((arch) => ({ variant: name, arch })),
+  );
+  const found: Fleet[] = [];
+  for (const fleet of all) {
+    const { metadata } = await placesOf(repo, fleet);
+    if ((await metadata.stat('timestamp.json')) !== undefined) found.push(fleet);
+  }
+  return found;
+}
+
+export interface Edit {
+  readonly fleet: Fleet;
+  readonly manifest: UpdateManifest;
+  /** Another list of targets, for a roll-back. */
+  readonly targets?: TargetFiles;
+  /** Names the output's folder. */
+  readonly verb: string;
+}
+
+export interface EditOptions {
+  readonly expiration: ExpirationPolicy;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/** Signs a published repository anew; nothing is published by it. */
+export async function writeEdit(
+  repo: UpdateRepo,
+  published: Published,
+  { edit, options }: { edit: Edit; options: EditOptions },
+): Promise<WrittenEdition> {
+  const { fleet, manifest, targets, verb } = edit;
+  const start = new Date(Math.floor(options.now.getTime() / 1000) * 1000);
+  const written = await writeEdition(
+    published,
+    { fleet, sources: [], manifest, ...(targets === undefined ? {} : { targets }) },
+    {
+      ...options,
+      start,
+      signers: await openSignersOf(repo),
+      out: join(repo.outDir, `${verb}-${start.getTime() / 1000}`),
+      ifThere: 'replace',
+      ifTargetDiffers: 'replace',
+      onProgress: () => {},
+    },
+  );
+  linkLatest(written.dir);
+  return written;
+}

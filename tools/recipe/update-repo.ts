@@ -1,0 +1,197 @@
+/** What every verb about a repository of updates begins with: its name, its roots, where it is, who signs. */
+import { dirname, join, resolve } from 'node:path';
+
+import { readInfra, unknownRepo } from '../config/read-infra.ts';
+import type { AwsAccess, RepoConfig } from '../config/infra-repo.ts';
+import type { ReadInfra } from '../config/read-infra.ts';
+import { BuildError } from '../errors.ts';
+import type { EventSink } from '../graph/events.ts';
+import { devRepository, ensureDevRepository } from '../tuf/dev-repository.ts';
+import type { Signers } from '../tuf/editor.ts';
+import { fetchFirstRoot } from '../tuf/fetch-root.ts';
+import { joinAddress, openPlace } from '../tuf/open-place.ts';
+import { openSigners } from '../tuf/open-signer.ts';
+import type { KeyContext } from '../tuf/open-signer.ts';
+import type { Place } from '../tuf/place.ts';
+import { readRootDirectory } from '../tuf/roots.ts';
+import type { RootChain } from '../tuf/roots.ts';
+
+export const DEFAULT_REPO = 'default';
+
+export interface RepoOptions {
+  readonly repo?: string | undefined;
+  /** Another file than the checkout's own. */
+  readonly infra?: string | undefined;
+  /** Where the repository is, when not where Infra.yaml says. */
+  readonly base?: string | undefined;
+  /** How an s3 address is reached, when not as Infra.yaml or the environment says. */
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+}
+
+export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
+  readonly projectDir: string;
+  /** The user's own configuration. */
+  readonly configDir: string;
+  readonly sink: EventSink;
+}
+
+/** Where a repository is published, or will be. */
+export interface Address {
+  readonly metadata: string;
+  readonly targets: string;
+  readonly access: AwsAccess;
+}
+
+export interface UpdateRepo {
+  readonly name: string;
+  readonly config: RepoConfig | undefined;
+  readonly rootsDir: string;
+  readonly keys: KeyContext;
+  readonly signing: NonNullable<RepoConfig['signing-keys']>;
+  readonly address: Address | undefined;
+  /** Its outputs, one folder for each run. */
+  readonly outDir: string;
+}
+
+/** @throws BuildError config/unknown-repo, config/one-address */
+export async function openRepo(options: RepoOptions, surroundings: RepoSurroundings): Promise<UpdateRepo> {
+  const { projectDir } = surroundings;
+  const infra = readInfra(projectDir, options.infra && resolve(options.infra));
+  const name = options.repo ?? onlyRepo(infra) ?? DEFAULT_REPO;
+  const config = infra?.value.repo[name];
+  const outDir = join(projectDir, 'build', 'repos', name);
+  const base = options.base === undefined ? undefined : addressBelow(options.base, accessOf(options, config));
+  if (infra && config) {
+    const configured = openConfigured({ name, infra, config }, surroundings);
+    return { name, outDir, ...configured, address: base ?? configured.address };
+  }
+  assertNoneNamed(name, infra);
+  return { name, config, outDir, ...(await openDev(name, surroundings)), address: base };
+}
+
+/** A file that is about other things leaves room for the development repository; one that names repositories does not. */
+function assertNoneNamed(name: string, infra: ReadInfra | undefined): void {
+  if (infra !== undefined && Object.keys(infra.value.repo).length > 0) throw unknownRepo(name, infra);
+}
+
+interface Configured {
+  readonly name: string;
+  readonly infra: ReadInfra;
+  readonly config: RepoConfig;
+}
+
+function openConfigured(
+  { name, infra, config }: Configured,
+  context: RepoSurroundings,
+): Omit<UpdateRepo, 'name' | 'outDir'> {
+  const signing = config['signing-keys'];
+  if (signing === undefined) throw noKeys(name, infra);
+  const rootsDir = resolve(infra.dir, config['root-roles'] ?? join('roles', name));
+  return {
+    config,
+    rootsDir,
+    keys: { ...context, dir: infra.dir },
+    signing,
+    address: configuredAddress(name, infra, config),
+  };
+}
+
+/** Where there is one alone, nobody needs to name it. */
+export function onlyRepo(infra: ReadInfra | undefined): string | undefined {
+  const names = Object.keys(infra?.value.repo ?? {});
+  return names.length === 1 ? names[0] : undefined;
+}
+
+function noKeys(name: string, { locate }: ReadInfra): BuildError {
+  return new BuildError('config/no-signing-keys', `Cannot sign repository "${name}": it names no signing-keys`, {
+    at: locate(['repo', name]),
+    hint: 'Add signing-keys, such as { file: { path: keys/online.pem } }',
+  });
+}
+
+async function openDev(
+  name: string,
+  { configDir, sink, ...context }: RepoSurroundings,
+): Promise<Pick<UpdateRepo, 'rootsDir' | 'keys' | 'signing'>> {
+  const dev = devRepository(configDir, name);
+  const made = await ensureDevRepository(dev, new Date());
+  if (made === 'made') {
+    const message = `There is no Infra.yaml: made a development key for repository "${name}", in ${dev.keyFile}`;
+    sink({
+      type: 'warning',
+      message,
+      hint: 'Nothing that it signs is safe for hosts of others. For those, write an Infra.yaml with keys of its own',
+    });
+  }
+  return {
+    rootsDir: dev.rootsDir,
+    keys: { ...context, dir: dirname(dev.keyFile) },
+    signing: { file: { path: dev.keyFile } },
+  };
+}
+
+/** Flags win over what stands in Infra.yaml. */
+export function accessOf({ endpoint, region }: RepoOptions, config: RepoConfig | undefined): AwsAccess {
+  const { publish } = config ?? {};
+  return { profile: publish?.profile, endpoint: endpoint ?? publish?.endpoint, region: region ?? publish?.region };
+}
+
+export function addressBelow(base: string, access: AwsAccess): Address {
+  return { metadata: base, targets: joinAddress(base, 'targets'), access };
+}
+
+function configuredAddress(name: string, { locate }: ReadInfra, config: RepoConfig): Address | undefined {
+  const { publish, 'metadata-base-url': metadata, 'targets-url': targets } = config;
+  if (publish !== undefined)
+    return { metadata: publish.to, targets: publish.targets ?? joinAddress(publish.to, 'targets'), access: publish };
+  if (metadata !== undefined && targets !== undefined) return { metadata, targets, access: {} };
+  if (metadata === undefined && targets === undefined) return undefined;
+  const lacks = metadata === undefined ? 'metadata-base-url' : 'targets-url';
+  throw new BuildError(
+    'config/one-address',
+    `Cannot find repository "${name}": it has one address, and lacks ${lacks}`,
+    {
+      at: locate(['repo', name]),
+    },
+  );
+}
+
+/** The roots of a repository; fetched first where only their address is known. @throws BuildError tuf/no-root */
+export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise<RootChain> {
+  const found = await readRootDirectory(rootsDir);
+  if (found !== undefined) return found;
+  const { 'root-role-url': url, 'root-role-sha512': sha512 } = config ?? {};
+  if (url !== undefined && sha512 !== undefined) return [await fetchFirstRoot({ url, sha512, dir: rootsDir })];
+  const finding =
+    url === undefined && sha512 === undefined
+      ? `${rootsDir} has none`
+      : 'root-role-url and root-role-sha512 belong together';
+  throw new BuildError('tuf/no-root', `Cannot find a root role of repository "${name}": ${finding}`, {
+    hint: `Make one: npx tsx Makefile.ts root init --repo ${name}`,
+  });
+}
+
+export async function openSignersOf({ signing, keys }: UpdateRepo): Promise<Signers> {
+  return await openSigners(signing, keys);
+}
+
+/** The place of one fleet's metadata. */
+export async function metadataPlace(
+  { metadata, access }: Address,
+  { variant, arch }: { variant: string; arch: string },
+): Promise<Place> {
+  return await openPlace(joinAddress(metadata, variant, arch), access);
+}
+
+export async function targetsPlace({ targets, access }: Address): Promise<Place> {
+  return await openPlace(targets, access);
+}
+
+/** Where a repository is. @throws BuildError tuf/no-address */
+export function addressOf({ name, address }: UpdateRepo): Address {
+  if (address !== undefined) return address;
+  throw new BuildError('tuf/no-address', `Cannot tell where repository "${name}" is published`, {
+    hint: 'Name it: --base file:<dir>, https://... or s3://...; or in Infra.yaml: publish: { to: ... }',
+  });
+}

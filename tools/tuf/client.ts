@@ -1,0 +1,62 @@
+/** Our client: tuf-js, which reads what we write by somebody else's code, over any place. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Updater } from 'tuf-js';
+import type { Fetcher } from 'tuf-js';
+import { DownloadHTTPError } from 'tuf-js/dist/error.js';
+
+import { BuildError } from '../errors.ts';
+import type { Place } from './place.ts';
+
+/** No server: the part of an address that tuf-js puts before a file's name. */
+const BASE = 'https://repository.invalid/';
+const NOT_FOUND = 404;
+
+export interface ClientOptions {
+  readonly place: Place;
+  /** The root that is trusted. Ignored once the state has a newer one. */
+  readonly root: Uint8Array;
+  /** Where it remembers what it saw: against older metadata than that, which has valid signatures too. */
+  readonly stateDir: string;
+}
+
+/** @throws BuildError tuf/refused-by-client */
+export async function openClient({ place, root, stateDir }: ClientOptions): Promise<Updater> {
+  mkdirSync(stateDir, { recursive: true });
+  const trusted = join(stateDir, 'root.json');
+  if (!existsSync(trusted)) writeFileSync(trusted, root);
+  const updater = new Updater({
+    metadataDir: stateDir,
+    metadataBaseUrl: BASE,
+    targetDir: stateDir,
+    targetBaseUrl: BASE,
+    fetcher: new PlaceFetcher(place),
+  });
+  try {
+    await updater.refresh();
+  } catch (cause) {
+    throw new BuildError('tuf/refused-by-client', `Cannot trust repository ${place.address}`, { cause });
+  }
+  return updater;
+}
+
+class PlaceFetcher implements Fetcher {
+  readonly #place: Place;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
+    const path = url.slice(BASE.length);
+    const found = await this.#place.read(path, maxLength);
+    // What tuf-js takes for "there is no newer root".
+    if (found === undefined) throw new DownloadHTTPError(`${this.#place.address}/${path} is not there`, NOT_FOUND);
+    return Buffer.from(found.bytes);
+  }
+
+  downloadFile<T>(): Promise<T> {
+    return Promise.reject(new TypeError('Targets are brought by download.ts, which goes on where it was'));
+  }
+}

@@ -1,0 +1,52 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { chmod, mkdir, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { openFileKey } from './file-key.ts';
+import { initRoot } from './root-edit.ts';
+import { signRole } from './role.ts';
+import { readRootDirectory, rootFile } from './roots.ts';
+import { identified } from './signer.ts';
+import { authorityOf } from './trust.ts';
+
+export interface DevRepository {
+  readonly keyFile: string;
+  readonly rootsDir: string;
+}
+
+const LIFE_DAYS = 364;
+const DAY_MS = 86_400_000;
+
+export function devRepository(configDir: string, name: string): DevRepository {
+  const dir = join(configDir, 'repositories', name);
+  return { keyFile: join(dir, 'dev-key.pem'), rootsDir: join(dir, 'roots') };
+}
+
+/**
+ * A key for trying things out, and a root that trusts it for everything: outside of any checkout, readable by its owner alone.
+ * Gives whether they were made now.
+ */
+export async function ensureDevRepository({ keyFile, rootsDir }: DevRepository, now: Date): Promise<'made' | 'there'> {
+  if ((await readRootDirectory(rootsDir)) !== undefined) return 'there';
+  await mkdir(rootsDir, { recursive: true });
+  await chmod(join(rootsDir, '..'), 0o700);
+  if ((await stat(keyFile).catch(() => undefined)) === undefined) await makeKey(keyFile);
+  const signer = identified(await openFileKey({ path: keyFile }, () => Promise.resolve(undefined)));
+  const expires = new Date(now.getTime() + LIFE_DAYS * DAY_MS);
+  const root = initRoot({
+    expires,
+    keys: { root: [signer.key], targets: [signer.key], snapshot: [signer.key], timestamp: [signer.key] },
+  });
+  const signed = await signRole({ role: 'root', signed: root }, [signer], authorityOf(root, 'root'));
+  await using file = await open(rootFile(rootsDir, 1), 'wx', 0o644);
+  await file.writeFile(signed.bytes);
+  return 'made';
+}
+
+async function makeKey(path: string): Promise<void> {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  // The mode is the file's from its first moment, not mended afterwards.
+  await using file = await open(path, 'wx', 0o600);
+  await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await file.sync();
+}

@@ -1,0 +1,140 @@
+import { createReadStream } from 'node:fs';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { BuildError } from '../errors.ts';
+import { digestFile, digestOf } from '../graph/digest.ts';
+import { errorCode } from '../graph/disk.ts';
+import { copyAndDigest } from './copy.ts';
+import { interleaved, tooLong } from './place.ts';
+import type { Found, LocalFile, Stat, WritablePlace, WriteOptions } from './place.ts';
+
+/** A repository in a directory of this machine. A file's ETag is its SHA-256. */
+export class DirectoryPlace implements WritablePlace {
+  readonly address: string;
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.address = dir;
+    this.#dir = dir;
+  }
+
+  async read(path: string, maxBytes: number): Promise<Found | undefined> {
+    const file = join(this.#dir, path);
+    const found = await this.stat(path);
+    if (found === undefined) return undefined;
+    if (found.size > maxBytes) throw tooLong(file, maxBytes);
+    const bytes = await readFile(file).catch((cause: unknown) => Promise.reject(unreadable(file, cause)));
+    return { bytes, etag: digestOf(bytes).hash };
+  }
+
+  stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    return Promise.resolve(createReadStream(join(this.#dir, path), { highWaterMark: 1 << 20 }));
+  }
+
+  async stat(path: string): Promise<Stat | undefined> {
+    const file = join(this.#dir, path);
+    try {
+      const found = await stat(file);
+      return found.isFile() ? { size: found.size } : undefined;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+      throw unreadable(file, error);
+    }
+  }
+
+  async list(folder: string): Promise<readonly string[]> {
+    try {
+      return (await readdir(join(this.#dir, folder))).toSorted();
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw unreadable(join(this.#dir, folder), error);
+    }
+  }
+
+  /** Two writers at once: a link can be made only once, so the lock is a file beside the one that is written. */
+  async writeBytes(path: string, bytes: Uint8Array, { onlyOver }: WriteOptions): Promise<void> {
+    const file = join(this.#dir, path);
+    const aside = await writeAside(file, bytes);
+    try {
+      if (onlyOver === undefined) return await rename(aside, file);
+      await this.#replace(path, aside, onlyOver);
+    } finally {
+      await rm(aside, { force: true });
+      await syncDirectory(dirname(file));
+    }
+  }
+
+  async writeFile(
+    path: string,
+    { path: from, sha256, size }: LocalFile,
+    onProgress: (bytes: number) => void,
+  ): Promise<void> {
+    const file = join(this.#dir, path);
+    await mkdir(dirname(file), { recursive: true });
+    const aside = `${file}.${process.pid}.part`;
+    try {
+      const digest = await copyAndDigest(from, aside, onProgress);
+      if (digest.hash !== sha256 || digest.size !== size) throw changed(from, sha256);
+      await rename(aside, file);
+    } finally {
+      await rm(aside, { force: true });
+    }
+  }
+
+  async #replace(path: string, aside: string, onlyOver: NonNullable<WriteOptions['onlyOver']>): Promise<void> {
+    const file = join(this.#dir, path);
+    const lock = join(dirname(file), '.publishing');
+    await takeLock(aside, lock, file);
+    try {
+      const found = await this.stat(path);
+      const etag = found === undefined ? undefined : (await digestFile(file)).hash;
+      if (etag !== (onlyOver === 'absent' ? undefined : onlyOver.etag)) throw interleaved(file);
+      await rename(aside, file);
+    } finally {
+      await rm(lock, { force: true });
+    }
+  }
+}
+
+const LOCK_LIFE_MS = 60_000;
+
+/** The lock is held for two reads and a rename: one that is older has no owner. */
+async function takeLock(aside: string, lock: string, file: string): Promise<void> {
+  try {
+    await link(aside, lock);
+    const now = new Date();
+    await utimes(lock, now, now);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    const held = await stat(lock).catch(() => undefined);
+    if (held !== undefined && Date.now() - held.mtimeMs < LOCK_LIFE_MS) throw interleaved(file);
+    await rm(lock, { force: true });
+    await takeLock(aside, lock, file);
+  }
+}
+
+async function writeAside(file: string, bytes: Uint8Array): Promise<string> {
+  await mkdir(dirname(file), { recursive: true });
+  const aside = `${file}.${process.pid}.part`;
+  await using handle = await open(aside, 'w', 0o644);
+  await handle.writeFile(bytes);
+  await handle.sync();
+  return aside;
+}
+
+/** A rename is on disk when its directory is. */
+export async function syncDirectory(dir: string): Promise<void> {
+  await using handle = await open(dir);
+  await handle.sync();
+}
+
+export function changed(path: string, sha256: string): BuildError {
+  return new BuildError('tuf/changed-file', `Cannot take "${path}": expected SHA-256 ${sha256}, but it has changed`, {
+    hint: 'Build it again, then make the repository again',
+  });
+}
+
+function unreadable(path: string, cause: unknown): BuildError {
+  return new BuildError('tuf/refused', `Cannot read "${path}"`, { cause });
+}

@@ -1,0 +1,80 @@
+import { resolve } from 'node:path';
+
+import { keyList } from '../config/infra-repo.ts';
+import type { KeySource, RepoConfig } from '../config/infra-repo.ts';
+import { openFileKey, readPublicKey } from './file-key.ts';
+import type { AskSecret } from './file-key.ts';
+import type { Signers } from './editor.ts';
+import type { TufKey } from './key.ts';
+import { identified } from './signer.ts';
+import type { IdentifiedSigner, Signer } from './signer.ts';
+
+/** What key sources need of their surroundings. */
+export interface KeyContext {
+  /** Paths of keys are relative to this. */
+  readonly dir: string;
+  readonly askSecret: AskSecret;
+  /** The start of a command line that runs pkcs11-tool. Asked for only where a key is in a token. */
+  readonly pkcs11Tool: () => Promise<readonly string[]>;
+  /** For the token's own module, which may read its configuration there. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * A key that can sign. Each kind is loaded only where it is used.
+ * @throws BuildError tuf/no-such-key, tuf/not-a-key, tuf/locked-key, tuf/unsupported-key
+ */
+export async function openSigner(source: KeySource, context: KeyContext): Promise<IdentifiedSigner> {
+  return identified(await open(source, context));
+}
+
+async function open(source: KeySource, context: KeyContext): Promise<Signer> {
+  if ('file' in source) return await openFileKey(fileOf(source.file, context), context.askSecret);
+  if ('kms' in source) return await (await import('./kms-key.ts')).openKmsKey(source.kms);
+  if ('ssm' in source) return await (await import('./ssm-key.ts')).openSsmKey(source.ssm);
+  return await (await import('./pkcs11-key.ts')).openPkcs11Key(source.pkcs11, context);
+}
+
+/** The public half alone: of a file, that is all it has to hold. */
+export async function publicKeyOf(source: KeySource, context: KeyContext): Promise<TufKey> {
+  if ('file' in source) return await readPublicKey(fileOf(source.file, context), context.askSecret);
+  return (await open(source, context)).key;
+}
+
+type FileSource = Extract<KeySource, { file: unknown }>['file'];
+
+function fileOf(
+  { path, 'passphrase-file': passphraseFile }: FileSource,
+  { dir }: KeyContext,
+): { path: string; passphraseFile: string | undefined } {
+  return {
+    path: resolve(dir, path),
+    passphraseFile: passphraseFile === undefined ? undefined : resolve(dir, passphraseFile),
+  };
+}
+
+/** The keys of each online role. One that serves several is opened once, so that nobody is asked twice. */
+export async function openSigners(
+  keys: NonNullable<RepoConfig['signing-keys']>,
+  context: KeyContext,
+): Promise<Signers> {
+  const opened = new Map<string, Promise<IdentifiedSigner>>();
+  const openOnce = async (source: KeySource): Promise<IdentifiedSigner> => {
+    const id = JSON.stringify(source);
+    const signer = opened.get(id) ?? openSigner(source, context);
+    opened.set(id, signer);
+    return await signer;
+  };
+  const openAll = async (sources: readonly KeySource[]): Promise<IdentifiedSigner[]> => {
+    const signers: IdentifiedSigner[] = [];
+    for (const source of sources) signers.push(await openOnce(source));
+    return signers;
+  };
+  const { targets, snapshot, timestamp } =
+    'targets' in keys ? keys : { targets: keys, snapshot: keys, timestamp: keys };
+  return {
+    targets: await openAll(keyList(targets)),
+    snapshot: await openAll(keyList(snapshot)),
+    timestamp: await openAll(keyList(timestamp)),
+  };
+}
