@@ -130,13 +130,13 @@ test('an expired timestamp', async () => {
 });
 
 test('an older snapshot and timestamp than a client has seen', async () => {
-  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionError' });
+  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionNumberError' });
 });
 
 test('a newer timestamp over an older snapshot than a client has seen', async () => {
   const { signed } = read(newer, 'timestamp.json');
   resign('timestamp.json', (timestamp) => ({ ...timestamp, version: signed.version + 5 }));
-  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionError' });
+  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionNumberError' });
 });
 
 test('a target in whose place there is another of the same length', async () => {
@@ -144,14 +144,14 @@ test('a target in whose place there is another of the same length', async () => 
   const bytes = readFileSync(join(evil, 'targets', file));
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
   writeFileSync(join(evil, 'targets', file), bytes);
-  expect(await verdict()).toEqual({ ours: '1 source/wrong-digest', python: 'RepositoryError' });
+  expect(await verdict()).toEqual({ ours: '1 source/wrong-digest', python: 'LengthOrHashMismatchError' });
   expect(existsSync(join(rig.dir, 'out', `client-${clients}`, IMAGE))).toBe(false);
 });
 
 test('a snapshot of one state with targets of another', async () => {
   const [old, young] = [fileOf(good, 'targets'), fileOf(newer, 'targets')];
   writeFileSync(metadata(evil, old), readFileSync(metadata(newer, young)));
-  expect(await verdict()).toEqual({ ours: '1 tuf/refused-by-client', python: 'RepositoryError' });
+  expect(await verdict()).toEqual({ ours: '1 tuf/refused-by-client', python: 'LengthOrHashMismatchError' });
 });
 
 test('metadata that never ends', async () => {
