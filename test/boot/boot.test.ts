@@ -55,7 +55,7 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
     const verity = String.raw`root,,,ro,0 \d+ verity 1 PARTUUID=(\S+)/PARTNROFF=1 PARTUUID=\1/PARTNROFF=2 4096 4096 \d+ 1 sha256 \w{64} \w{64} 2 restart_on_corruption ignore_zero_blocks`;
     expect(line).toMatch(
       new RegExp(
-        String.raw`^BOOT_IMAGE=/vmlinuz console=tty0 console=ttyS0,115200n8 net.ifnames=0 no_timer_check root=/dev/dm-0 rootwait ro raid=noautodetect ` +
+        String.raw`^BOOT_IMAGE=/vmlinuz console=tty0 console=ttyAMA0,115200n8 console=ttyS0,115200n8 net.ifnames=0 no_timer_check root=/dev/dm-0 rootwait ro raid=noautodetect ` +
           String.raw`random.trust_cpu=on "?dm-mod.create="?${verity}" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true$`,
       ),
     );
@@ -83,6 +83,19 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
     await ask(machine, 'insmod /run/other.ko && rmmod dummy && echo >> /run/other.ko');
     expect((await machine.run('insmod /run/other.ko')).status).not.toBe(0);
     expect(await ask(machine, 'dmesg | tail -n 5')).toMatch(/Lockdown: insmod: unsigned module loading is restricted/);
+  });
+
+  test('the audit rules are loaded, and the journal has the records', async () => {
+    expect(await ask(machine, 'auditctl -s')).toMatch(/^enabled 1$[^]*^backlog_limit 8192$[^]*^backlog_wait_time 0$/m);
+    expect(await ask(machine, 'auditctl -m userland && journalctl _TRANSPORT=audit --grep userland')).toContain('USER');
+  });
+
+  test('iptables and ip6tables write the tables of the kernel', async () => {
+    const rule = '-p tcp -m comment --comment ours -m multiport --dports 7,9 -j REJECT';
+    for (const tool of ['iptables', 'ip6tables']) {
+      const saved = await ask(machine, `${tool} -w -A INPUT ${rule} && ${tool}-save | ${tool}-restore && ${tool}-save`);
+      expect(saved).toContain('-A INPUT -p tcp -m comment --comment ours -m multiport --dports 7,9 -j REJECT');
+    }
   });
 
   test('programs that trace the kernel find its types', async () => {
