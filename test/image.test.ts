@@ -163,8 +163,12 @@ test('an ext4 root is hashed and booted the same way', async () => {
   expect(lines).toContain('BUILD_ID="abc"');
 });
 
+/** Prints the label of a file on an ext4. */
+function label(image: string, path: string): string {
+  return `debugfs -R 'ea_get -V ${path} security.selinux' ${image} 2>/dev/null`;
+}
+
 test('each file has the label that the policy has for its usual name', async () => {
-  const label = (image: string, path: string) => `debugfs -R 'ea_get -V ${path} security.selinux' ${image} 2>/dev/null`;
   const ext4 = await look(
     await build({ erofs: false }),
     `${cut('root', 30, 460)}; ${label('root', '/')}; ${label('root', '/etc')}; ${label('root', '/x-linux-gnu/sys-root/usr/lib/seed')}

@@ -17,9 +17,22 @@ import selinux
 CONTEXTS = '/slipway/in/file_contexts'
 SOURCE = 'packages/selinux-policy/file_contexts'
 INVENTORY = '/usr/share/slipway/application-inventory.json'
+PACKAGE = '# package '
 LABEL = 'SCHILY.xattr.security.selinux'
-KINDS = {tarfile.DIRTYPE: 0o40000, tarfile.SYMTYPE: 0o120000, tarfile.CHRTYPE: 0o20000, tarfile.BLKTYPE: 0o60000, tarfile.FIFOTYPE: 0o10000}
 REGULAR = 0o100000
+KINDS = {
+    tarfile.DIRTYPE: 0o40000,
+    tarfile.SYMTYPE: 0o120000,
+    tarfile.CHRTYPE: 0o20000,
+    tarfile.BLKTYPE: 0o60000,
+    tarfile.FIFOTYPE: 0o10000,
+}
+
+
+def lines_of(file):
+    """Its lines without comments; those stay as empty ones, so that counting gives line numbers."""
+    with open(file, encoding='utf8') as lines:
+        return ['' if line.startswith('#') and not line.startswith(PACKAGE) else line.strip() for line in lines]
 
 
 class Labels:
@@ -27,6 +40,7 @@ class Labels:
         option = selinux.selinux_opt()
         option.type, option.value = selinux.SELABEL_OPT_PATH, CONTEXTS
         self._handle = selinux.selabel_open(selinux.SELABEL_CTX_FILE, option, 1)
+        self._prefixes = [line.split() for line in lines_of(f'{CONTEXTS}.subs_dist') if line]
 
     def of(self, path, entry):
         try:
@@ -34,28 +48,21 @@ class Labels:
         except FileNotFoundError:
             return None
 
-
-def lines_of(file):
-    with open(file, encoding='utf8') as lines:
-        return [line.strip() for line in lines]
-
-
-def usual_name(path):
-    """The path as file_contexts writes it: libselinux replaces prefixes by itself."""
-    pairs = [line.split() for line in lines_of(f'{CONTEXTS}.subs_dist') if line and not line.startswith('#')]
-    for prefix, name in pairs:
-        if path == prefix or path.startswith(f'{prefix}/'):
-            return name + path[len(prefix) :]
-    return path
+    def usual_name(self, path):
+        """The path as file_contexts writes it, as libselinux sees it too."""
+        for prefix, name in self._prefixes:
+            if path == prefix or path.startswith(f'{prefix}/'):
+                return name + path[len(prefix) :]
+        return path
 
 
 def unmatched(installed, paths):
     """Complaints about lines for files of installed packages that match no path."""
     package = None
     for number, line in enumerate(lines_of(CONTEXTS), 1):
-        if line.startswith('# package '):
-            package = line.split()[2]
-        elif package in installed and line and not line.startswith('#'):
+        if line.startswith(PACKAGE):
+            package = line.removeprefix(PACKAGE)
+        elif package in installed and line:
             pattern = line.split()[0]
             if not any(map(re.compile(pattern).fullmatch, paths)):
                 yield f'{SOURCE}:{number}: error: package {package} has no {pattern}: correct the path, or remove the line'
@@ -70,7 +77,7 @@ def label(tar, below):
     ):
         for entry in source:
             path = os.path.normpath(os.path.join(below, entry.name))
-            paths.add(usual_name(path))
+            paths.add(labels.usual_name(path))
             if path.endswith(INVENTORY):
                 installed.update(package['Name'] for package in json.load(source.extractfile(entry))['Content'])
             found = labels.of(path, entry)
