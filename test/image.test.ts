@@ -23,6 +23,7 @@ tar --mtime=@0 --sort=name -cf /slipway/out/boot.tar -C boot .
 echo '{}' > /slipway/out/inventory.json
 printf '%s u:r:%s_t:s0\\n' '/.*' root '/' top '/boot(/.*)?' kernel '/usr/.*' usr > /slipway/out/file_contexts
 echo /x-linux-gnu/sys-root/usr /usr > /slipway/out/file_contexts.subs_dist
+echo '[]' > /slipway/out/packages.json
 cd grub/x-linux-gnu/sys-root/usr/lib/grub
 head -c 512 /dev/zero > i386-pc/boot.img
 head -c 30000 /dev/zero > i386-pc/core.img
@@ -47,6 +48,7 @@ beforeAll(async () => {
     'inventory.json': 'file',
     file_contexts: 'file',
     'file_contexts.subs_dist': 'file',
+    'packages.json': 'file',
     tree: 'tree',
   } as const;
   install = rig.task({

@@ -22,6 +22,8 @@ export const BOOT_TAR = 'boot.tar';
 export const INVENTORY = 'inventory.json';
 /** What files are labelled by, in libselinux's form, and the other names of paths beside it; empty where no policy is installed. */
 export const LABELS = ['file_contexts', 'file_contexts.subs_dist'] as const;
+/** Each package with its version and the bytes it installs. */
+export const PACKAGES = 'packages.json';
 
 export interface InstallOptions {
   readonly sandbox: Sandbox;
@@ -51,7 +53,9 @@ export function installTask({ sandbox, sdk, arch, variant, publisher, rpms }: In
       },
       outputs: {
         type: 'named',
-        names: Object.fromEntries([ROOT_TAR, BOOT_TAR, INVENTORY, ...LABELS].map((name) => [name, 'file' as const])),
+        names: Object.fromEntries(
+          [ROOT_TAR, BOOT_TAR, INVENTORY, PACKAGES, ...LABELS].map((name) => [name, 'file' as const]),
+        ),
       },
       cwd: SANDBOX_OUT,
     }),
