@@ -21,6 +21,8 @@ head -c 3000000 /dev/zero > boot/vmlinuz
 tar --mtime=@0 --sort=name -cf /slipway/out/root.tar -C root .
 tar --mtime=@0 --sort=name -cf /slipway/out/boot.tar -C boot .
 echo '{}' > /slipway/out/inventory.json
+printf '%s u:r:%s_t:s0\\n' '/.*' root '/' top '/boot(/.*)?' kernel '/usr/.*' usr > /slipway/out/file_contexts
+echo /x-linux-gnu/sys-root/usr /usr > /slipway/out/file_contexts.subs_dist
 echo '[]' > /slipway/out/packages.json
 cd grub/x-linux-gnu/sys-root/usr/lib/grub
 head -c 512 /dev/zero > i386-pc/boot.img
@@ -44,6 +46,8 @@ beforeAll(async () => {
     'root.tar': 'file',
     'boot.tar': 'file',
     'inventory.json': 'file',
+    file_contexts: 'file',
+    'file_contexts.subs_dist': 'file',
     'packages.json': 'file',
     tree: 'tree',
   } as const;
@@ -160,6 +164,24 @@ test('an ext4 root is hashed and booted the same way', async () => {
     `${cut('root', 30, 460)}; debugfs -R 'cat /x-linux-gnu/sys-root/usr/lib/os-release' root 2>&1`,
   );
   expect(lines).toContain('BUILD_ID="abc"');
+});
+
+/** Prints the label of a file on an ext4. */
+function label(image: string, path: string): string {
+  return `debugfs -R 'ea_get -V ${path} security.selinux' ${image} 2>/dev/null`;
+}
+
+test('each file has the label that the policy has for its usual name', async () => {
+  const ext4 = await look(
+    await build({ erofs: false }),
+    `${cut('root', 30, 460)}; ${label('root', '/')}; ${label('root', '/etc')}; ${label('root', '/x-linux-gnu/sys-root/usr/lib/seed')}
+${cut('boot', 10, 20)}; ${label('boot', '/')}; ${label('boot', '/vmlinuz')}; ${label('boot', '/grub/grub.cfg')}`,
+  );
+  const labels = ['top', 'root', 'usr', 'kernel', 'kernel', 'kernel'].map((type) => `u:r:${type}_t:s0`);
+  expect(ext4).toEqual(labels);
+  // Nothing reads an attribute out of an erofs that is not mounted: the boot test does.
+  const erofs = await look(await build({}), `${cut('root', 30, 460)}; grep -ao 'u:r:[a-z]*_t:s0' root | sort -u`);
+  expect(erofs).toEqual(['root', 'top', 'usr'].map((type) => `u:r:${type}_t:s0`));
 });
 
 test('every step gives the same bytes when it runs again, on one core', async () => {

@@ -56,7 +56,7 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
     expect(line).toMatch(
       new RegExp(
         String.raw`^BOOT_IMAGE=/vmlinuz console=tty0 console=ttyAMA0,115200n8 console=ttyS0,115200n8 net.ifnames=0 no_timer_check root=/dev/dm-0 rootwait ro raid=noautodetect ` +
-          String.raw`random.trust_cpu=on "?dm-mod.create="?${verity}" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true$`,
+          String.raw`random.trust_cpu=on selinux=1 enforcing=1 "?dm-mod.create="?${verity}" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true$`,
       ),
     );
     expect(await bootedFrom(machine)).toBe(await rig.guid(await rig.copy(), 'BOOT-A'));

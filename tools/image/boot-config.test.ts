@@ -15,6 +15,7 @@ test('verityTable() of a full root of 920 MiB', () => {
 test('grubConfig() boots one entry at once', () => {
   const config = grubConfig({
     title: "Bob's OS 1.0.0 (metal-dev)",
+    selinux: true,
     kernelParameters: ['console=ttyS0,115200n8', 'crashkernel=2G-:256M', 'dyndbg="file a.c +p; file $b +p"'],
     verity: { dataBlocks: 8, rootHash: ROOT_HASH, salt: SALT },
   });
@@ -24,7 +25,7 @@ set timeout=0
 set dm_verity_root="root,,,ro,0 64 verity 1 PARTUUID=$boot_uuid/PARTNROFF=1 PARTUUID=$boot_uuid/PARTNROFF=2 4096 4096 8 1 sha256 ${ROOT_HASH} ${SALT} 2 restart_on_corruption ignore_zero_blocks"
 
 menuentry 'Bob'\\''s OS 1.0.0 (metal-dev)' --unrestricted {
-  linux /vmlinuz console=ttyS0,115200n8 crashkernel=2G-:256M 'dyndbg="file a.c +p; file $b +p"' root=/dev/dm-0 rootwait ro raid=noautodetect random.trust_cpu=on dm-mod.create="$dm_verity_root" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true
+  linux /vmlinuz console=ttyS0,115200n8 crashkernel=2G-:256M 'dyndbg="file a.c +p; file $b +p"' root=/dev/dm-0 rootwait ro raid=noautodetect random.trust_cpu=on selinux=1 enforcing=1 dm-mod.create="$dm_verity_root" -- systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true
   boot
 }
 

@@ -3,6 +3,8 @@
 export interface BootConfig {
   readonly title: string;
   readonly kernelParameters: readonly string[];
+  /** Whether there is a policy to enforce. */
+  readonly selinux: boolean;
   readonly verity: VerityTable;
 }
 
@@ -23,14 +25,14 @@ const SECTORS_PER_BLOCK = BLOCK_BYTES / 512;
  * serves either bank, and the root that is opened is the one beside the kernel that was loaded. A kernel that cannot be loaded ends
  * in a restart: nobody may be there to press a key, and the other bank may have its turn.
  */
-export function grubConfig({ title, kernelParameters, verity }: BootConfig): string {
+export function grubConfig({ title, kernelParameters, selinux, verity }: BootConfig): string {
   return `set default=0
 set fallback=1
 set timeout=0
 set dm_verity_root="${verityTable(verity)}"
 
 menuentry ${quote(title)} --unrestricted {
-  linux /vmlinuz ${kernelLine(kernelParameters)}
+  linux /vmlinuz ${kernelLine(kernelParameters, selinux)}
   boot
 }
 
@@ -51,13 +53,14 @@ export function verityTable({ dataBlocks, rootHash, salt }: VerityTable): string
   return `root,,,ro,${[...table, ...rest].join(' ')}`;
 }
 
-/** No `selinux=1 enforcing=1`: no package carries a policy yet, and a kernel that enforces without one does not start init. */
-function kernelLine(parameters: readonly string[]): string {
+/** The kernel enforces whatever policy it is given; `enforcing=1` tells systemd that there has to be one. */
+function kernelLine(parameters: readonly string[], selinux: boolean): string {
   return [
     ...parameters.map(word),
     'root=/dev/dm-0 rootwait ro',
     'raid=noautodetect',
     'random.trust_cpu=on',
+    ...(selinux ? ['selinux=1 enforcing=1'] : []),
     'dm-mod.create="$dm_verity_root"',
     '--',
     'systemd.log_target=journal-or-kmsg systemd.log_color=0 systemd.show_status=true',

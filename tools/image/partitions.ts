@@ -3,6 +3,7 @@ import type { Release } from '../config/release.ts';
 import type { Task } from '../graph/task.ts';
 import { grubConfig, ROOT_HASH } from './boot-config.ts';
 import { fitting, type PartitionImage } from './fit.ts';
+import { hasPolicy, LABEL_SCRIPT, labelFiles } from './labels.ts';
 import { contentId, contentSalt, contentUuid } from './identity.ts';
 import { partitionOf, type Content, type Layout } from './layout.ts';
 import { osReleaseLines, prettyName } from './os-release.ts';
@@ -17,7 +18,7 @@ export type RootType = 'erofs' | 'ext4';
 
 const BLOCK_BYTES = 4096;
 
-/** The installed tree, and what os-release has to say of this very image. */
+/** The installed tree with its labels, and what os-release has to say of this very image. */
 export function rootTask(
   bench: ImageBench,
   { install, buildId, type }: { install: Task; buildId: string; type: RootType },
@@ -29,7 +30,7 @@ export function rootTask(
     title: `Make the root file system (${type})`,
     script: 'root.sh',
     // Where an erofs will be put does not matter to it.
-    helpers: type === 'ext4' ? ['shrunk-ext4.sh'] : [],
+    helpers: [LABEL_SCRIPT, ...(type === 'ext4' ? ['shrunk-ext4.sh'] : [])],
     needs: [install],
     cost: { cores: type === 'erofs' ? Infinity : 1, memoryMiB: 768 },
     sees: (inputs) => {
@@ -37,7 +38,7 @@ export function rootTask(
       const sizes = type === 'ext4' ? { SIZE_MIB: String(partitionOf(layout, 'root').sizeMiB) } : {};
       return {
         env: { TYPE: type, UUID: contentUuid({ of: 'root', from: [tar.digest.hash, osRelease] }), ...sizes },
-        files: { 'root.tar': tar, 'os-release': text(osRelease) },
+        files: { 'root.tar': tar, 'os-release': text(osRelease), ...labelFiles(inputs, install) },
       };
     },
     outputs: ['root.img'],
@@ -81,7 +82,7 @@ export function bootTask(bench: ImageBench, { install, root, verity, kernelParam
     kind: 'boot',
     title: 'Make the boot file system',
     script: 'boot.sh',
-    helpers: ['shrunk-ext4.sh'],
+    helpers: [LABEL_SCRIPT, 'shrunk-ext4.sh'],
     needs: [install, root.task, verity.task],
     sees: (inputs) => {
       const tar = inputs.output(install, 'boot.tar');
@@ -89,12 +90,18 @@ export function bootTask(bench: ImageBench, { install, root, verity, kernelParam
       const config = grubConfig({
         title: prettyName({ release, variant }),
         kernelParameters,
+        selinux: hasPolicy(inputs, install),
         verity: { dataBlocks: size / BLOCK_BYTES, rootHash: ROOT_HASH, salt: saltOf(hash) },
       });
       const uuid = contentUuid({ of: 'boot', from: [tar.digest.hash, hash, config] });
       return {
         env: { UUID: uuid, SIZE_MIB: String(partitionOf(layout, 'boot').sizeMiB) },
-        files: { 'boot.tar': tar, 'grub.cfg': text(config), 'root-hash': inputs.output(verity.task, 'root-hash') },
+        files: {
+          'boot.tar': tar,
+          'grub.cfg': text(config),
+          'root-hash': inputs.output(verity.task, 'root-hash'),
+          ...labelFiles(inputs, install),
+        },
       };
     },
     outputs: ['boot.img'],

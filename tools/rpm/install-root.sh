@@ -1,4 +1,5 @@
-# install-root.sh TRIPLE OSNAME: RPMs in /slipway/rpms -> /slipway/out/{root.tar,boot.tar,inventory.json,packages.json}.
+# install-root.sh TRIPLE OSNAME: RPMs in /slipway/rpms -> root.tar, boot.tar, inventory.json, packages.json and
+# file_contexts{,.subs_dist} in /slipway/out.
 # rpm itself judges dependencies, conflicts and file clashes; its database is dropped:
 # nobody installs anything into this root again.
 set -euo pipefail
@@ -30,5 +31,10 @@ pack() { # pack FILE DIR: sorted, owned by root, no time but the build's clock
 mv "$root/boot" /slipway/build/boot
 mkdir -m 0755 "$root/boot"
 pack /slipway/out/boot.tar /slipway/build/boot
+# What file systems are labelled by; empty without a policy.
+labels=$root/usr/share/factory/etc/selinux/slipway/contexts/files
+for file in file_contexts file_contexts.subs_dist; do
+  if [ -d "$labels" ]; then cp "$labels/$file" /slipway/out/; else : > "/slipway/out/$file"; fi
+done
 chmod 0555 "$root"
 pack /slipway/out/root.tar "$root"

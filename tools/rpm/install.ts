@@ -20,6 +20,8 @@ export const ROOT_TAR = 'root.tar';
 /** What packages put below /boot. */
 export const BOOT_TAR = 'boot.tar';
 export const INVENTORY = 'inventory.json';
+/** What files are labelled by, in libselinux's form, and the other names of paths beside it; empty where no policy is installed. */
+export const LABELS = ['file_contexts', 'file_contexts.subs_dist'] as const;
 /** Each package with its version and the bytes it installs. */
 export const PACKAGES = 'packages.json';
 
@@ -51,7 +53,9 @@ export function installTask({ sandbox, sdk, arch, variant, publisher, rpms }: In
       },
       outputs: {
         type: 'named',
-        names: { [ROOT_TAR]: 'file', [BOOT_TAR]: 'file', [INVENTORY]: 'file', [PACKAGES]: 'file' },
+        names: Object.fromEntries(
+          [ROOT_TAR, BOOT_TAR, INVENTORY, PACKAGES, ...LABELS].map((name) => [name, 'file' as const]),
+        ),
       },
       cwd: SANDBOX_OUT,
     }),

@@ -6,4 +6,5 @@ sed "s/@ROOT_HASH@/$(< /slipway/in/root-hash)/" /slipway/in/grub.cfg > boot/grub
 chmod -R go-rwx boot
 tar --sort=name --format=posix --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
   --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf boot.tar -C boot .
+python3 /slipway/step/label.py boot.tar /boot
 bash -eu /slipway/step/shrunk-ext4.sh boot.tar /slipway/out/boot.img "$SIZE_MIB" "$UUID"

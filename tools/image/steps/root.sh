@@ -1,4 +1,4 @@
-# root.sh: root.tar, and the lines of os-release that only an image knows -> root.img, in TYPE.
+# root.sh: root.tar with its labels, and the lines of os-release that only an image knows -> root.img, in TYPE.
 cp --reflink=auto /slipway/in/root.tar root.tar
 tar -xf root.tar --wildcards './*-linux-gnu/sys-root/usr/lib/os-release'
 os_release=$(find . -name os-release)
@@ -6,6 +6,7 @@ cat /slipway/in/os-release >> "$os_release"
 # A later entry replaces an earlier one of its name, for either file system.
 tar --append -f root.tar --format=posix --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
   --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$os_release"
+python3 /slipway/step/label.py root.tar /
 
 case $TYPE in
   erofs)
