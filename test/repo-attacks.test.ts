@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, sign } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,6 +6,7 @@ import { canonicalize } from '@tufjs/canonical-json';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 
+import { keyIdOf, tufKeyOf } from '../tools/tuf/key.ts';
 import type { Misbehaviour } from '../tools/tuf/serve.ts';
 import { UpdateRig } from './rig/update-rig.ts';
 
@@ -130,13 +131,13 @@ test('an expired timestamp', async () => {
 });
 
 test('an older snapshot and timestamp than a client has seen', async () => {
-  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionError' });
+  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionNumberError' });
 });
 
 test('a newer timestamp over an older snapshot than a client has seen', async () => {
   const { signed } = read(newer, 'timestamp.json');
   resign('timestamp.json', (timestamp) => ({ ...timestamp, version: signed.version + 5 }));
-  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionError' });
+  expect(await verdict({ seen: newer })).toEqual({ ours: '1 tuf/refused-by-client', python: 'BadVersionNumberError' });
 });
 
 test('a target in whose place there is another of the same length', async () => {
@@ -144,14 +145,14 @@ test('a target in whose place there is another of the same length', async () => 
   const bytes = readFileSync(join(evil, 'targets', file));
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
   writeFileSync(join(evil, 'targets', file), bytes);
-  expect(await verdict()).toEqual({ ours: '1 source/wrong-digest', python: 'RepositoryError' });
+  expect(await verdict()).toEqual({ ours: '1 source/wrong-digest', python: 'LengthOrHashMismatchError' });
   expect(existsSync(join(rig.dir, 'out', `client-${clients}`, IMAGE))).toBe(false);
 });
 
 test('a snapshot of one state with targets of another', async () => {
   const [old, young] = [fileOf(good, 'targets'), fileOf(newer, 'targets')];
   writeFileSync(metadata(evil, old), readFileSync(metadata(newer, young)));
-  expect(await verdict()).toEqual({ ours: '1 tuf/refused-by-client', python: 'RepositoryError' });
+  expect(await verdict()).toEqual({ ours: '1 tuf/refused-by-client', python: 'LengthOrHashMismatchError' });
 });
 
 test('metadata that never ends', async () => {
@@ -209,4 +210,49 @@ test('validate names the role, the rule, what is there and what was expected', a
   const { status, stderr } = await rig.make('repo', 'validate', '--variant', 'metal-dev', '--base', `file:${evil}`);
   expect(status).toBe(2);
   expect(stderr).toMatch(/snapshot\.json": expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}  \[tuf\/wrong-digest\]/);
+});
+
+test('a role that targets delegate to is read, kept by a refresh, and found by python-tuf', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const key = tufKeyOf(publicKey, 'partner');
+  const id = keyIdOf(key);
+  const bytes = Buffer.from('of a partner');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  writeFileSync(join(evil, 'targets', `${sha256}.partner-tool`), bytes);
+  const expires = '2099-01-01T00:00:00Z';
+  const partner = {
+    _type: 'targets',
+    spec_version: '1.0.0',
+    version: 4,
+    expires,
+    targets: { 'partner-tool': { length: bytes.length, hashes: { sha256 } } },
+  };
+  const sig = sign(null, Buffer.from(canonicalize(partner)), privateKey).toString('hex');
+  writeFileSync(
+    metadata(evil, '4.partner.json'),
+    JSON.stringify({ signed: partner, signatures: [{ keyid: id, sig }] }),
+  );
+  const roles = [{ name: 'partner', keyids: [id], threshold: 1, terminating: false, paths: ['partner-*'] }];
+  const [targets, snapshot] = [fileOf(evil, 'targets'), fileOf(evil, 'snapshot')];
+  resign(targets, (signed) => ({ ...signed, delegations: { keys: { [id]: key }, roles } }));
+  const length = readFileSync(metadata(evil, targets)).length;
+  const digest = createHash('sha256')
+    .update(readFileSync(metadata(evil, targets)))
+    .digest('hex');
+  const { version } = read(evil, targets).signed;
+  resign(snapshot, (signed) => ({
+    ...signed,
+    meta: { 'targets.json': { version, length, hashes: { sha256: digest } }, 'partner.json': { version: 4 } },
+  }));
+  pointTo(snapshot);
+  await rig.ok('repo', 'refresh', '--variant', 'metal-dev', '--base', `file:${evil}`);
+  await rig.ok('repo', 'publish', '--to', `file:${evil}`);
+  expect(await rig.result('repo', 'validate', '--variant', 'metal-dev', '--base', `file:${evil}`)).toMatchObject({
+    repositories: [{ targets: 10, findings: 0 }],
+  });
+  await using server = await rig.serve(evil);
+  const root = join(devDir(), 'roots', '1.root.json');
+  expect(
+    await rig.pythonTuf(server.url, { root, names: ['partner-tool', IMAGE], client: 'delegations' }),
+  ).toMatchObject({ targets: { 'partner-tool': sha256 } });
 });

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
@@ -8,7 +8,9 @@ import {
   CreateBucketCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -59,6 +61,11 @@ async function trust(where: string): Promise<void> {
 
 async function infra(repo: string, lines: string): Promise<void> {
   await rig.rig.write({ 'Infra.yaml': `repo:\n  ${repo}:\n    signing-keys: ${lines}\n` });
+}
+
+/** An event that tells of more than one part of an upload. */
+function afterOnePart(line: string): boolean {
+  return line.includes('"type":"task-progress"') && Number(/"done":(\d+)/.exec(line)?.[1]) > 16 << 20;
 }
 
 function at(): string[] {
@@ -163,6 +170,18 @@ describe('a bucket', () => {
     await rig.ok('repo', 'create', ...fleet);
   }, 60_000);
 
+  test('goes on where a killed run was, with the parts that are there', async () => {
+    const env = { XDG_CONFIG_HOME: join(rig.dir, '.config'), AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+    const killed = await rig.rig.makeWith({ env, killWhen: afterOnePart }, '--json', 'repo', 'publish', ...to, ...at());
+    expect(killed.signal).toBe('SIGKILL');
+    const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: 'updates' }));
+    expect(Uploads).toHaveLength(1);
+    const { Parts = [] } = await s3.send(
+      new ListPartsCommand({ Bucket: 'updates', Key: Uploads[0]?.Key, UploadId: Uploads[0]?.UploadId }),
+    );
+    expect(Parts.length).toBeGreaterThan(0);
+  }, 120_000);
+
   test('is written with checksums, the large file in parts, and its timestamp alone is short-lived', async () => {
     expect(await rig.ok('repo', 'publish', ...to, ...at())).toContain('Published, and read back.');
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: 'updates' }));
@@ -193,6 +212,28 @@ describe('a bucket', () => {
     expect(await rig.refusal('repo', 'publish', ...to, ...at())).toBe('1 tuf/interleaved');
     await s3.send(new PutObjectCommand({ ...timestamp, Body: bytes }));
     await rig.ok('repo', 'publish', ...to, ...at());
+  });
+
+  test('of two releasers at once, one is told to begin again', async () => {
+    const dirs: string[] = [];
+    for (const policy of ['default', 'other']) {
+      await rig.rig.write({
+        'other.yaml': 'targets-expiration: 4 weeks\nsnapshot-expiration: 4 weeks\ntimestamp-expiration: 3 weeks\n',
+      });
+      const file = policy === 'other' ? join(rig.dir, 'other.yaml') : policy;
+      await rig.ok('repo', 'refresh', ...base, ...at(), '--expiration', file);
+      const dir = `build/repos/bucket/releaser-${policy}`;
+      cpSync(realpathSync(join(rig.dir, 'build/repos/bucket/latest')), join(rig.dir, dir), { recursive: true });
+      dirs.push(dir);
+    }
+    const outcomes = await Promise.all(
+      dirs.map((dir) => rig.refusal('repo', 'publish', '--from', dir, ...to, ...at())),
+    );
+    expect(outcomes.filter((outcome) => outcome === '0')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => /^1 tuf\/(interleaved|overwritten|not-read-back)$/.test(outcome))).toHaveLength(
+      1,
+    );
+    expect(await rig.result('repo', 'validate', ...base, ...at())).toMatchObject({ repositories: [{ findings: 0 }] });
   });
 
   test('one that is not there is an error, and no new repository', async () => {

@@ -107,8 +107,8 @@ describe('an edit', () => {
     await rig.ok('repo', 'pause', '--version', '1.1.0', '--until', '2 weeks', ...base(), '--yes');
     await publish();
     const shown = await rig.ok('repo', 'waves', '--version', '1.1.0', ...base());
-    expect(shown).toMatch(/^336 +0\.05$/m);
-    expect(shown).toMatch(/^384 +100\.00$/m);
+    expect(shown).toMatch(/^312 +0\.05$/m);
+    expect(shown).toMatch(/^360 +100\.00$/m);
   });
 
   test('a roll-back signs anew what was, under a higher version', async () => {
@@ -144,7 +144,9 @@ describe('dates', () => {
     });
     const { stderr } = await rig.make('repo', 'waves', '--policy', file);
     expect(stderr).toContain('waves.yaml:2:20: error: Cannot read "waves[0].start-after": expected a moment such as');
-    expect(stderr).toContain('waves.yaml:3:51: error: Cannot read "waves[1].fleet-percentage"');
+    expect(stderr).toContain(
+      'waves.yaml:3:47: error: Cannot read "waves[1].fleet-percentage": expected at most 100, got 101',
+    );
   });
 
   test("pubsys's own policies in TOML are read as they are", async () => {

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
+import { SHARED_STORE } from './rig/rig.ts';
 import { UpdateRig } from './rig/update-rig.ts';
 
 /** A repository with keys of several people and kinds, from its first root to its third. */
@@ -221,3 +223,63 @@ describe('what is refused', () => {
     );
   });
 });
+
+describe('a root that others made', () => {
+  test('is fetched once, and only if it is the one whose digest stands in Infra.yaml', async () => {
+    const file = join(rig.dir, 'roles/acme/3.root.json');
+    const sha512 = createHash('sha512').update(readFileSync(file)).digest('hex');
+    const infra = (digest: string): string =>
+      `${INFRA}    root-roles: roles/fetched\n    root-role-url: "${pathToFileURL(file).href}"\n    root-role-sha512: "${digest}"\n`;
+    await rig.rig.write({ 'Infra.yaml': infra('00'.repeat(64)) });
+    expect(await rig.refusal('repo', 'validate', '--variant', 'metal-dev', '--base', `file:${published}`)).toBe(
+      '1 tuf/wrong-digest',
+    );
+    await rig.rig.write({ 'Infra.yaml': infra(sha512) });
+    expect(await rig.result('repo', 'validate', '--variant', 'metal-dev', '--base', `file:${published}`)).toMatchObject(
+      { repositories: [{ findings: 0 }] },
+    );
+    expect(readdirSync(join(rig.dir, 'roles/fetched'))).toEqual(['3.root.json']);
+    await rig.rig.write({ 'Infra.yaml': INFRA });
+  });
+});
+
+test('no private key, passphrase included, is in an output, a log, the list of processes or an environment', async () => {
+  const secrets = ['alice.pem', 'bob.pem', 'online.pem', 'targets-1.pem'].map(
+    (file) => readFileSync(key(file), 'latin1').split('\n')[1] ?? '',
+  );
+  const wanted = [...secrets, 'correct horse'];
+  const run = rig.rig.makeWith(
+    { env: { XDG_CONFIG_HOME: join(rig.dir, '.config') } },
+    '--json',
+    'repo',
+    'create',
+    '--variant',
+    'metal-dev',
+    '--replace',
+  );
+  const seen = new Set<string>();
+  const watch = setInterval(() => processTexts().forEach((text) => seen.add(text)), 20);
+  const { status, stdout, stderr } = await run.finally(() => clearInterval(watch));
+  expect({ status, seen: seen.size > 0 }).toEqual({ status: 0, seen: true });
+  const texts = [stdout, stderr, ...seen];
+  for (const secret of wanted) {
+    expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+    expect(rig.filesWith(secret, join(rig.dir, 'build'))).toEqual([]);
+    expect(rig.filesWith(secret, join(SHARED_STORE, 'logs'))).toEqual([]);
+    expect(rig.filesWith(secret, join(SHARED_STORE, 'results'))).toEqual([]);
+  }
+});
+
+/** Command lines and environments of all processes that may be looked at. */
+function processTexts(): readonly string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return pids.flatMap((pid) =>
+    ['cmdline', 'environ'].map((file) => {
+      try {
+        return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+      } catch {
+        return '';
+      }
+    }),
+  );
+}

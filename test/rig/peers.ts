@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { runCommand } from '../../tools/process/command.ts';
@@ -60,6 +61,16 @@ export class Peers {
     return this.#serve((port) => ['moto_server', '-H', '127.0.0.1', '-p', String(port)], { env: () => ({}) });
   }
 
+  /** python-tuf's client, which answers questions about repositories (peers/tuf-client.py); it may write below `dir`. */
+  startPythonTuf(dir: string): Promise<PeerServer> {
+    const script = join(import.meta.dirname, 'peers', 'tuf-client.py');
+    return this.#serve((port) => ['python3', script, String(port)], {
+      python: 'pinned',
+      env: () => ({}),
+      binds: [dir],
+    });
+  }
+
   /** Runs a Python program with the pinned packages (`tuf` among them) importable. */
   python(script: string, args: readonly string[], options: PeerOptions = {}): Promise<PeerRun> {
     return this.run(['python3', script, ...args], { python: 'pinned', ...options });
@@ -89,12 +100,13 @@ export class Peers {
 
   async #serve(
     argv: (port: number) => readonly string[],
-    { env, python = 'debian' }: { env: (port: number) => Record<string, string>; python?: 'debian' | 'pinned' },
+    { env, ...others }: { env: (port: number) => Record<string, string> } & Pick<PeerOptions, 'python' | 'binds'>,
   ): Promise<PeerServer> {
     const port = await freePort();
     const stop = new AbortController();
     const lines: string[] = [];
-    const options = { env: env(port), python, onLine: (line: string) => void lines.push(line), signal: stop.signal };
+    const onLine = (line: string): void => void lines.push(line);
+    const options = { ...others, env: env(port), onLine, signal: stop.signal };
     const ended = this.run(argv(port), options).catch(() => undefined);
     const url = `http://127.0.0.1:${port}`;
     const dispose = async (): Promise<void> => {

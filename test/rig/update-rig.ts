@@ -22,6 +22,7 @@ import { runCommand } from '../../tools/process/command.ts';
 import { serve } from '../../tools/tuf/serve.ts';
 import type { Misbehaviour, Serving } from '../../tools/tuf/serve.ts';
 import { Peers } from './peers.ts';
+import type { PeerServer } from './peers.ts';
 import { CHECKOUT, Rig, SHARED_STORE } from './rig.ts';
 import type { Finished } from './rig.ts';
 
@@ -64,6 +65,7 @@ const SUFFIXES = [
 export class UpdateRig implements AsyncDisposable {
   /** What programs of the user's own would find in the environment. */
   environment: Readonly<Record<string, string>> = {};
+  #python: PeerServer | undefined;
   readonly rig: Rig;
   readonly peers: Peers;
 
@@ -162,10 +164,10 @@ export class UpdateRig implements AsyncDisposable {
   async pythonTuf(url: string, { root, names = [], client = 'first' }: PythonClient): Promise<PythonAnswer> {
     const work = join(this.dir, 'python', client);
     await mkdir(work, { recursive: true });
-    const script = join(import.meta.dirname, 'peers', 'tuf-client.py');
-    const args = [`${url}metal-dev/x86_64/`, `${url}targets/`, root, work, ...names];
-    const { output } = await this.peers.python(script, args, { binds: [this.dir] });
-    return answerSchema.parse(JSON.parse(output.split('\n').at(-1) ?? ''));
+    this.#python ??= await this.peers.startPythonTuf(this.dir);
+    const question = { metadata: `${url}metal-dev/x86_64/`, targets: `${url}targets/`, root, work, names };
+    const response = await fetch(this.#python.url, { method: 'POST', body: JSON.stringify(question) });
+    return answerSchema.parse(await response.json());
   }
 
   /** Puts other bytes in the place of a built file, as a build of them would. */
@@ -200,6 +202,7 @@ export class UpdateRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#python?.[Symbol.asyncDispose]();
     await this.rig[Symbol.asyncDispose]();
   }
 }

@@ -71,6 +71,8 @@ function finding(issue: z.core.$ZodIssue, found: unknown): string {
       return `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}, got ${describe(found)}`;
     case 'too_small':
       return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' element' : ''}, got ${describe(found)}`;
+    case 'too_big':
+      return `expected at most ${issue.maximum}, got ${describe(found)}`;
     case 'invalid_format':
       return issue.message.startsWith('expected')
         ? `${issue.message}, got ${describe(found)}`

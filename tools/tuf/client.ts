@@ -12,6 +12,7 @@ import type { Place } from './place.ts';
 /** No server: the part of an address that tuf-js puts before a file's name. */
 const BASE = 'https://repository.invalid/';
 const NOT_FOUND = 404;
+const FORBIDDEN = 403;
 
 export interface ClientOptions {
   readonly place: Place;
@@ -48,11 +49,15 @@ class PlaceFetcher implements Fetcher {
     this.#place = place;
   }
 
+  /** tuf-js takes 403 and 404 for a root to mean that there is no newer one: a bucket that may not be listed answers so. */
   async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
     const path = url.slice(BASE.length);
-    const found = await this.#place.read(path, maxLength);
-    // What tuf-js takes for "there is no newer root".
-    if (found === undefined) throw new DownloadHTTPError(`${this.#place.address}/${path} is not there`, NOT_FOUND);
+    const shown = `${this.#place.address.replace(/\/$/, '')}/${path}`;
+    const found = await this.#place.read(path, maxLength).catch((error: unknown) => {
+      const refused = error instanceof BuildError && error.code === 'tuf/refused' && /^\d+\.root\.json$/.test(path);
+      throw refused ? new DownloadHTTPError(`${shown} may not be read`, FORBIDDEN) : error;
+    });
+    if (found === undefined) throw new DownloadHTTPError(`${shown} is not there`, NOT_FOUND);
     return Buffer.from(found.bytes);
   }
 

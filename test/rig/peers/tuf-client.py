@@ -1,27 +1,30 @@
-"""Reads a repository as python-tuf does: tuf-client.py METADATA_URL TARGETS_URL ROOT WORKDIR TARGET...
+"""Reads repositories as python-tuf does: tuf-client.py PORT, on the loopback interface.
 
-Prints one JSON line: {"versions": {...}, "targets": {name: sha256}} or {"error": class, "message": text}.
+POST {"metadata": url, "targets": url, "root": path, "work": directory, "names": [...]} gives
+{"versions": {role: version}, "targets": {name: sha256}} or {"error": class, "message": text}.
+One process for many questions: python takes longer to begin than to read.
 """
 import hashlib
 import json
 import os
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from tuf.api.metadata import Metadata
 from tuf.ngclient import Updater
-from tuf.ngclient.config import UpdaterConfig
 
-metadata_url, targets_url, root, work, *names = sys.argv[1:]
-metadata_dir, target_dir = os.path.join(work, "metadata"), os.path.join(work, "targets")
-os.makedirs(metadata_dir, exist_ok=True)
-os.makedirs(target_dir, exist_ok=True)
-try:
-    with open(root, "rb") as file:
+
+def read(question):
+    metadata_dir = os.path.join(question["work"], "metadata")
+    target_dir = os.path.join(question["work"], "targets")
+    os.makedirs(metadata_dir, exist_ok=True)
+    os.makedirs(target_dir, exist_ok=True)
+    with open(question["root"], "rb") as file:
         bootstrap = file.read()
-    updater = Updater(metadata_dir, metadata_url, target_dir, targets_url, bootstrap=bootstrap, config=UpdaterConfig())
+    updater = Updater(metadata_dir, question["metadata"], target_dir, question["targets"], bootstrap=bootstrap)
     updater.refresh()
     targets = {}
-    for name in names:
+    for name in question["names"]:
         info = updater.get_targetinfo(name)
         if info is None:
             raise LookupError(f"no target {name}")
@@ -30,6 +33,29 @@ try:
     versions = {}
     for role in ("root", "timestamp", "snapshot", "targets"):
         versions[role] = Metadata.from_file(os.path.join(metadata_dir, f"{role}.json")).signed.version
-    print(json.dumps({"versions": versions, "targets": targets}))
-except Exception as error:
-    print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+    return {"versions": versions, "targets": targets}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({})
+
+    def do_POST(self):
+        question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        try:
+            self.answer(read(question))
+        except Exception as error:
+            self.answer({"error": type(error).__name__, "message": str(error)})
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
