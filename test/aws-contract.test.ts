@@ -47,10 +47,16 @@ async function snapshotOf(at: Region, seed: string, token = `token-${(made += 1)
   return SnapshotId;
 }
 
-async function complete(at: Region, SnapshotId: string, seed: string, ChangedBlocksCount = 1): Promise<void> {
+async function complete(
+  at: Region,
+  SnapshotId: string,
+  { seed, count = 1 }: { seed: string; count?: number },
+): Promise<void> {
   const Checksum = linearChecksum(new Map([[3, blockDigest(blockOf(seed))]]));
   const how = { Checksum, ChecksumAlgorithm: 'SHA256', ChecksumAggregationMethod: 'LINEAR' } as const;
-  await at.call('ebs:CompleteSnapshot', (o) => at.ebs.completeSnapshot({ SnapshotId, ChangedBlocksCount, ...how }, o));
+  await at.call('ebs:CompleteSnapshot', (o) =>
+    at.ebs.completeSnapshot({ SnapshotId, ChangedBlocksCount: count, ...how }, o),
+  );
   for (let tries = 0; tries < 5; tries += 1) {
     const { Snapshots = [] } = await at.call('ec2:DescribeSnapshots', (o) =>
       at.ec2.describeSnapshots({ SnapshotIds: [SnapshotId] }, o),
@@ -93,7 +99,7 @@ async function imageOf(
 async function anySnapshot(at: Region): Promise<string> {
   try {
     const snapshot = await snapshotOf(at, 'image');
-    await complete(at, snapshot, 'image');
+    await complete(at, snapshot, { seed: 'image' });
     return snapshot;
   } catch {
     // No EBS direct APIs there: of a volume, then.
@@ -114,7 +120,7 @@ async function refused(work: Promise<unknown>, code?: string): Promise<boolean> 
 const FACTS: Readonly<Record<string, Fact>> = {
   'a completed snapshot reads back as it was written': async (at) => {
     const SnapshotId = await snapshotOf(at, 'whole');
-    await complete(at, SnapshotId, 'whole');
+    await complete(at, SnapshotId, { seed: 'whole' });
     const { Blocks = [] } = await at.call('ebs:ListSnapshotBlocks', (o) =>
       at.ebs.listSnapshotBlocks({ SnapshotId }, o),
     );
@@ -143,11 +149,11 @@ const FACTS: Readonly<Record<string, Fact>> = {
   },
   'completing with another count is refused': async (at) => {
     const snapshot = await snapshotOf(at, 'count');
-    return await refused(complete(at, snapshot, 'count', 2));
+    return await refused(complete(at, snapshot, { seed: 'count', count: 2 }));
   },
   'completing with another check sum is refused': async (at) => {
     const snapshot = await snapshotOf(at, 'sum');
-    return await refused(complete(at, snapshot, 'other'));
+    return await refused(complete(at, snapshot, { seed: 'other' }));
   },
   'a pending snapshot cannot be read': async (at) => {
     const SnapshotId = await snapshotOf(at, 'pending');

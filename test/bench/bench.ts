@@ -7,6 +7,7 @@ import { Store } from '../../tools/graph/store.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
 import { SandboxRig } from '../rig/sandbox-rig.ts';
+import { benchUpload } from './upload.bench.ts';
 import { inProcess, sandboxed, sandboxedCommand, timeEngine, timeNinja } from './engine.bench.ts';
 
 /** Ratios, for seconds are the machine's: what they are held against is timed on the same machine in the same minute. */
@@ -18,6 +19,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
 try {
   await benchEngine();
   await benchCommandLine();
+  await benchAmi();
 } finally {
   await removeTree(scratch);
 }
@@ -65,6 +67,13 @@ async function benchCommandLine(): Promise<void> {
   const nothing = await timeCommand([tsx, '-e', '0']);
   const build = await timeCommand([tsx, 'Makefile.ts', 'build', '--variant', 'metal-dev']);
   say('no-op build of metal-dev / tsx', build / nothing, `at most 2; ${build.toFixed(2)} s / ${nothing.toFixed(2)} s`);
+}
+
+async function benchAmi(): Promise<void> {
+  const { mibPerSecond, peakMiB, sentAgain } = await benchUpload();
+  say('ami create at 100 ms latency, in MiB/s', mibPerSecond, 'every block sent and read back');
+  say('its memory, in MiB', peakMiB, 'of a disk of 2048');
+  say('sent again after a kill at half', sentAgain, 'at most 0.51');
 }
 
 /** The best of five: whatever else the machine does can only add. */

@@ -208,7 +208,7 @@ export class UpdateRig implements AsyncDisposable {
 }
 
 /** A stream that is no terminal, and what was written to it. */
-class Capture {
+export class Capture {
   text = '';
   readonly stream: NodeJS.WriteStream;
 

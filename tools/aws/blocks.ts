@@ -26,9 +26,10 @@ export function countBlocks({ bytes }: Pick<DiskImage, 'bytes'>): number {
 /**
  * All blocks of a `.img.lz4`, straight from the compressed stream. At the end of the pass the file is known to be what SHA256SUMS
  * vouches for, and the disk to be of the size that the layout says.
+ * Whoever is done with a block's bytes may put them into `spare`.
  * @throws BuildError image/broken-lz4, aws/other-image
  */
-export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, undefined> {
+export async function* readBlocks(disk: DiskImage, spare: Buffer[] = []): AsyncGenerator<Block, void, undefined> {
   const hash = createHash('sha256');
   const source = createReadStream(disk.path, { highWaterMark: READ_BYTES });
   async function* hashed(): AsyncGenerator<Buffer, void, undefined> {
@@ -41,7 +42,7 @@ export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, 
   const pacer = new Pacer();
   let index = 0;
   let filled = 0;
-  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   for await (const piece of decodeFrames(hashed())) {
     for (let at = 0; at < piece.length;) {
       const copied = piece.copy(block, filled, at);
@@ -55,7 +56,7 @@ export async function* readBlocks(disk: DiskImage): AsyncGenerator<Block, void, 
       index += 1;
       filled = 0;
       // Whoever sends it still needs it; one of zeros is nobody's.
-      if (!zero) block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      if (!zero) block = spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     }
   }
   const bytes = index * BLOCK_BYTES + filled;

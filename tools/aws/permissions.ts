@@ -89,8 +89,9 @@ export async function changeSnapshot(
 }
 
 function fromEc2({ Group, UserId, OrganizationArn, OrganizationalUnitArn }: LaunchPermission): Permission[] {
-  if (Group !== undefined) return [{ group: Group }];
-  if (UserId !== undefined) return [{ userid: UserId }];
+  // Some servers answer with an empty group beside the account.
+  if (Group !== undefined && Group.length > 0) return [{ group: Group }];
+  if (UserId !== undefined && UserId !== '') return [{ userid: UserId }];
   if (OrganizationArn !== undefined) return [{ organizationarn: OrganizationArn }];
   return OrganizationalUnitArn === undefined ? [] : [{ organizationalunitarn: OrganizationalUnitArn }];
 }

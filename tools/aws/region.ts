@@ -13,7 +13,7 @@ import { Lanes } from './lanes.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Sockets per client: what the lanes may ever want of it. */
-const MAX_BLOCK_LANES = 256;
+const MAX_BLOCK_LANES = 128;
 
 export type Service = 'ec2' | 'ebs' | 'kms' | 'ssm' | 'sts';
 

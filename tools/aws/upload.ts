@@ -20,6 +20,7 @@ const TIMEOUT_MINUTES = 24 * 60;
 /** A snapshot just started is not known everywhere at once. */
 const UNKNOWN_AT_FIRST_MS = 120_000;
 const MOST_STARTS = 3;
+const WAITING = 8;
 const GIB = 1024 ** 3;
 
 /** The last release, whose blocks need not be sent again. */
@@ -177,6 +178,9 @@ class Pass {
   readonly #acknowledged: ReadonlyMap<number, string>;
   readonly #underWay = new Set<Promise<void>>();
   readonly #startedMs = performance.now();
+  /** Of blocks that have arrived. */
+  readonly #buffers: Buffer[] = [];
+  #wake: () => void = () => {};
   #failure: Error | undefined;
   #bytes = 0;
 
@@ -189,7 +193,7 @@ class Pass {
 
   async run(disk: DiskImage): Promise<void> {
     try {
-      for await (const block of readBlocks(disk)) {
+      for await (const block of readBlocks(disk, this.#buffers)) {
         await this.#take(block);
         if (this.#failure !== undefined) break;
       }
@@ -214,9 +218,17 @@ class Pass {
     if (this.#acknowledged.get(index) === digest) return this.#report(BLOCK_BYTES);
     const sending = this.#send(journal, { index, bytes, digest });
     this.#underWay.add(sending);
-    void sending.finally(() => this.#underWay.delete(sending));
-    // One in each lane, and as many that wait before they are tried again.
-    while (this.#underWay.size >= 2 * this.#at.lanes.ebs.limit) await Promise.race(this.#underWay);
+    void sending.finally(() => {
+      this.#underWay.delete(sending);
+      this.#wake();
+    });
+    // One in each lane, and a few that wait for theirs, or before they are tried again.
+    while (this.#underWay.size >= this.#at.lanes.ebs.limit + WAITING) await this.#oneLess();
+  }
+
+  /** Promise.race() would add a listener to each that is under way, for every block. */
+  async #oneLess(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
   async #send(journal: SnapshotJournal, block: { index: number; bytes: Buffer; digest: string }): Promise<void> {
@@ -227,6 +239,7 @@ class Pass {
         (error) => this.#judge(error),
       );
       journal.add(block.index, block.digest);
+      this.#buffers.push(block.bytes);
       this.sent += 1;
       this.#report(BLOCK_BYTES);
     } catch (error) {

@@ -67,6 +67,8 @@ try {
     },
     { readBack: 'all' },
   );
+  // Kibibytes, the most there ever were.
+  process.stdout.write(`${process.resourceUsage().maxRSS}\n`);
 } catch (error) {
   process.stderr.write(`${inspect(error, { depth: 4 })}\n`);
   process.exitCode = 1;

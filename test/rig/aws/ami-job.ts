@@ -8,13 +8,15 @@ import { z } from 'zod';
 import { CHECKOUT } from '../rig.ts';
 import type { AmiJob } from './ami-child.ts';
 import { BLOCK_BYTES, makeDisk } from './disk-fixture.ts';
-import type { DiskFixture } from './disk-fixture.ts';
+import type { DiskFixture, DiskPlan } from './disk-fixture.ts';
 import type { AwsEndpoint } from './endpoint.ts';
 
 export interface JobEnd {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stderr: string;
+  /** Of a run that came to its end, the most memory it had. */
+  readonly peakMiB: number;
 }
 
 export const TINY_BYTES = 6 * BLOCK_BYTES;
@@ -30,8 +32,13 @@ export class AmiRig implements AsyncDisposable {
   }
 
   static async create(): Promise<AmiRig> {
+    return await AmiRig.of({ bytes: TINY_BYTES, blocks: { 0: 'a', 2: 'b', 5: 'c' } });
+  }
+
+  /** With an OS disk of one's own. */
+  static async of(osDisk: DiskPlan): Promise<AmiRig> {
     const dir = await mkdtemp(join(tmpdir(), 'slipway-ami-'));
-    const os = await makeDisk(join(dir, 'os.img.lz4'), { bytes: TINY_BYTES, blocks: { 0: 'a', 2: 'b', 5: 'c' } });
+    const os = await makeDisk(join(dir, 'os.img.lz4'), osDisk);
     const data = await makeDisk(join(dir, 'data.img.lz4'), { bytes: TINY_BYTES, blocks: { 1: 'd' } });
     return new AmiRig(dir, [os, data]);
   }
@@ -61,14 +68,16 @@ export class AmiRig implements AsyncDisposable {
     const child = spawn(process.execPath, ['--import', 'tsx', join(CHECKOUT, 'test/rig/aws/ami-child.ts'), path], {
       cwd: CHECKOUT,
       env: { PATH: process.env['PATH'], HOME: this.dir, ...endpoint.env },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     kill?.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     return await new Promise((resolve, reject) => {
       child.on('error', reject);
-      child.on('close', (status, signal) => resolve({ status, signal, stderr }));
+      child.on('close', (status, signal) => resolve({ status, signal, stderr, peakMiB: Number(stdout) / 1024 }));
     });
   }
 

@@ -12,6 +12,12 @@ export interface DiskFixture {
   readonly bytes: number;
 }
 
+export interface DiskPlan {
+  readonly bytes: number;
+  /** Block index -> seed of its content; all others are holes. */
+  readonly blocks: Readonly<Record<number, string>>;
+}
+
 let lz4: readonly string[] | undefined;
 
 /** The LZ4 of the tool root `peers`, as a command line. */
@@ -21,10 +27,7 @@ export async function lz4Program(): Promise<readonly string[]> {
 }
 
 /** A `.img.lz4` as a build makes one: mostly holes, with `blocks` (index -> seed) of bytes that look random. */
-export async function makeDisk(
-  path: string,
-  { bytes, blocks }: { readonly bytes: number; readonly blocks: Readonly<Record<number, string>> },
-): Promise<DiskFixture> {
+export async function makeDisk(path: string, { bytes, blocks }: DiskPlan): Promise<DiskFixture> {
   const raw = `${path}.raw`;
   const file = openSync(raw, 'w');
   ftruncateSync(file, bytes);

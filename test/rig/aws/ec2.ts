@@ -87,10 +87,13 @@ export function ec2Tags(request: Param): boolean {
 }
 
 function describeSnapshots(world: World, caller: Caller, request: Param): Xml {
+  const ids = texts(request, 'SnapshotId');
+  for (const id of ids) world.snapshot(caller, id);
   const found = [...world.snapshots.values()].filter(
     (snapshot) =>
       snapshot.owner === caller.account &&
       snapshot.region === caller.region &&
+      (ids.length === 0 || ids.includes(snapshot.id)) &&
       matches(request, { 'snapshot-id': snapshot.id, status: snapshot.state }, snapshot.tags),
   );
   for (const snapshot of found) ripen(snapshot);

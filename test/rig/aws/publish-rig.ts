@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Rig } from '../rig.ts';
-import type { Finished, RunOptions } from '../rig.ts';
+import { main } from '../../../tools/cli/main.ts';
+import { CHECKOUT, Rig, SHARED_STORE } from '../rig.ts';
+import type { Finished } from '../rig.ts';
+import { Capture } from '../update-rig.ts';
 import { makeDisk } from './disk-fixture.ts';
 import type { DiskFixture } from './disk-fixture.ts';
 import { AwsEndpoint } from './endpoint.ts';
@@ -91,19 +93,28 @@ export class PublishRig implements AsyncDisposable {
     await symlink(version, join(parent, 'latest'));
   }
 
-  make(...argv: readonly string[]): Promise<Finished> {
-    return this.makeWith({}, ...argv);
-  }
-
-  makeWith({ env = {}, ...options }: RunOptions, ...argv: readonly string[]): Promise<Finished> {
-    const patience = /^(ami|ssm)$/.test(argv[0] ?? '') ? ['--patience', '2'] : [];
-    return this.rig.makeWith(
-      { ...options, env: { ...this.endpoint.env, ...env } },
-      ...argv,
-      '--variant',
-      'aws-dev',
-      ...patience,
-    );
+  /** Runs the command line within this process: loading the SDK anew for each would take longer than all else. */
+  async make(...argv: readonly string[]): Promise<Omit<Finished, 'signal'>> {
+    const [out, err] = [new Capture(), new Capture()];
+    const patience = /^(ami|ssm|release)$/.test(argv[0] ?? '') ? ['--patience', '2'] : [];
+    // The SDK reads its own variables; there is no other way to hand them to it.
+    Object.assign(process.env, this.endpoint.env, {
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    });
+    const variant = argv.includes('--variant') ? [] : ['--variant', 'aws-dev'];
+    const status = await main(['-C', this.dir, ...argv, ...variant, ...patience], {
+      home: this.dir,
+      projectDir: CHECKOUT,
+      cacheDir: SHARED_STORE,
+      configFile: join(this.dir, '.config', 'slipway', 'config.yaml'),
+      colour: false,
+      streams: { out: out.stream, err: err.stream },
+      input: process.stdin,
+      environment: { PATH: process.env['PATH'] ?? '' },
+    });
+    const settle = (text: string): string => text.replaceAll(this.dir, '<checkout>');
+    return { status, stdout: settle(out.text), stderr: settle(err.text) };
   }
 
   /** Runs a verb that has to end well, and gives its text. */

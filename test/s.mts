@@ -1,0 +1,2 @@
+import { benchUpload } from './bench/upload.bench.ts';
+console.log(await benchUpload());
