@@ -15,6 +15,7 @@ import { addSdk } from './sdk.ts';
 import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
+import { addSources } from './sources.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -27,6 +28,7 @@ const VERBS: readonly Verb[] = [
   addDoctor,
   addGc,
   addClean,
+  addSources,
   addSdk,
   addSchema,
 ];
