@@ -13,7 +13,7 @@
 # %go_build [-t TAGS] [-x IMPORT.PATH.NAME=VALUE] -o FILE PACKAGE: -x sets a variable of the program and may be repeated in one
 # argument, separated by commas.
 %go_build(t:x:o:) \
-  go build -p %{_smp_build_ncpus} %{-t:-tags %{-t*}} -o %{-o*} -ldflags "-s -w -buildid= $(printf '%s' '%{-x*}' | sed 's/[^,][^,]*/-X &/g; s/,/ /g') %{?_go_ldflags}" %*
+  go build -p %{_smp_build_ncpus} %{-t:-tags %{-t*}} -o %{-o*} -ldflags "-s -w -buildid= $(printf '%s' "%{-x*}" | sed 's/[^,][^,]*/-X &/g; s/,/ /g') %{?_go_ldflags}" %*
 
 # %go_licenses NAME: the licences of every module that is in vendor/, beside those of package NAME itself.
 %go_licenses() \
