@@ -11,7 +11,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 import { compressedTask, diskTask } from './disk.ts';
 import { planLayout } from './layout.ts';
-import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
+import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, PACKAGES_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
 import { biosTask, bootTask, espTask, freshTask, rootTask, verityTask, type ImageBench } from './partitions.ts';
 
 export interface ImageOptions {
@@ -22,7 +22,7 @@ export interface ImageOptions {
   readonly arch: Arch;
   readonly release: Release;
   readonly buildId: string;
-  /** Has the outputs root.tar, boot.tar and inventory.json. */
+  /** Has the outputs root.tar, boot.tar, inventory.json and packages.json. */
   readonly install: Task;
   /** Has the output `tree`: package grub, unpacked. */
   readonly grub: Task;
@@ -61,6 +61,7 @@ export function imageTasks(options: ImageOptions): readonly Artifact[] {
     { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
     { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
     { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
+    { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
   ];
 }
 
