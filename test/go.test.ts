@@ -73,7 +73,7 @@ async function make(...argv: readonly string[]): Promise<Finished> {
   return await rig.makeWith({ env: proxy.env }, ...argv);
 }
 
-async function manifest(): Promise<string> {
+async function packageYaml(): Promise<string> {
   return await readFile(join(rig.dir, 'packages/hello/package.yaml'), 'utf8');
 }
 
@@ -93,25 +93,25 @@ afterEach(async () => {
 
 describe('sources update', () => {
   test('pins a program, and touches nothing else of its package.yaml', async () => {
-    const before = await manifest();
+    const before = await packageYaml();
     const { stdout, stderr } = await make('sources', 'update', '--package', 'hello');
     expect(stdout + stderr).toContain('packages/hello: hello-1.0.0');
-    const after = await manifest();
+    const after = await packageYaml();
     expect(after).toMatch(/^ {4}sha512: [0-9a-f]{128}$/m);
     expect(after.replace(/ {4}sha512: .*\n/, '')).toBe(before);
   });
 
   test('comes to the same bytes again, and changes a digest in its place', async () => {
     await make('sources', 'update');
-    const pinned = await manifest();
+    const pinned = await packageYaml();
     const again = await make('sources', 'update');
     expect(again.stdout).toContain('is as it was');
-    expect(await manifest()).toBe(pinned);
+    expect(await packageYaml()).toBe(pinned);
     await rig.write({
       'packages/hello/package.yaml': pinned.replace(/sha512: .*/, `sha512: ${'ab'.repeat(64)} # kept`),
     });
     await make('sources', 'update');
-    expect(await manifest()).toBe(pinned.replace(/(sha512: .*)/, '$1 # kept'));
+    expect(await packageYaml()).toBe(pinned.replace(/(sha512: .*)/, '$1 # kept'));
   });
 
   test('tries again when the network fails', async () => {
