@@ -85,16 +85,16 @@ export function pinned(text: string, index: number, sha512: string): string {
   const [first] = source.items;
   const start = isScalar(first?.key) ? (first.key.range?.[0] ?? 0) : 0;
   const column = start - (text.lastIndexOf('\n', start - 1) + 1);
-  const line = `${' '.repeat(column)}sha512: ${sha512}\n`;
-  const end = endOfBlock(text, source.range?.[1] ?? text.length);
-  return splice(text, [end, end], line);
+  const end = endOfLine(text, source.range?.[1] ?? text.length);
+  return splice(text, [end, end], `\n${' '.repeat(column)}sha512: ${sha512}`);
 }
 
 function splice(text: string, [start, end]: readonly [number, number, ...unknown[]], inner: string): string {
   return text.slice(0, start) + inner + text.slice(end);
 }
 
-/** After the last line that says something: a block's range goes on to what follows it. */
-function endOfBlock(text: string, end: number): number {
-  return text.slice(0, end).trimEnd().length + 1;
+/** Of the last line that says something before `offset`: a block's range goes on to what follows it. */
+function endOfLine(text: string, offset: number): number {
+  const end = text.indexOf('\n', text.slice(0, offset).trimEnd().length);
+  return end === -1 ? text.length : end;
 }
