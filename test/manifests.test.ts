@@ -67,6 +67,20 @@ test('a variant of two packages that exclude each other is told both, and how th
   await expect(error).toMatchFileSnapshot('golden/errors/conflict.txt');
 });
 
+test('a package that is not for the architecture of its variant is told, with the way to it', async () => {
+  await using rig = await Rig.create({
+    ...RELEASE,
+    ...fixturePackage('grub'),
+    ...fixturePackage('alpha', { requires: ['beta'] }),
+    ...fixturePackage('beta', { tags: ['ExclusiveArch: x86_64'] }),
+    'variants/metal-dev/variant.yaml': 'arches: [x86_64, aarch64]\npackages: [alpha]\n',
+  });
+  const { status, stderr } = await rig.make('plan', '--variant', 'metal-dev', '--arch', 'aarch64');
+  expect(status).toBe(1);
+  const error = stderr.slice(stderr.indexOf('<checkout>/variants'));
+  await expect(error).toMatchFileSnapshot('golden/errors/package-wrong-arch.txt');
+});
+
 test('a name that two packages provide means the one that the variant has', async () => {
   const variant = 'arches: [x86_64]\npackages: [helper, agent-2]\n';
   await using rig = await Rig.create({ ...twoAgents, 'variants/metal-dev/variant.yaml': variant });

@@ -14,6 +14,8 @@ export interface FixturePackage {
   readonly requires?: readonly string[];
   readonly provides?: readonly string[];
   readonly conflicts?: readonly string[];
+  /** More lines of the spec's head. */
+  readonly tags?: readonly string[];
   /** Text of package.yaml; no sources unless told. */
   readonly manifest?: string;
   /** Source lines of the spec. */
@@ -35,6 +37,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     requires = [],
     provides = [],
     conflicts = [],
+    tags = [],
     sources = [],
   } = options;
   const unique = randomUUID();
@@ -49,6 +52,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     ...buildRequires.map((need) => `BuildRequires: %{osname}-${need}`),
     ...requires.map((need) => `Requires: %{osname}-${need}`),
     ...provides.map((capability) => `Provides: ${capability}`),
+    ...tags,
     ...conflicts.map((capability) => `Conflicts: ${capability}`),
     '',
     '%description',

@@ -1,3 +1,4 @@
+import type { Arch } from '../config/arch.ts';
 import { suggest } from '../config/yaml.ts';
 import { BuildError } from '../errors.ts';
 import type { Location } from '../errors.ts';
@@ -39,9 +40,11 @@ export interface ClosureOptions {
 export class Catalogue {
   readonly #providers = new Map<string, Rpm[]>();
   readonly #facts: ReadonlyMap<string, SpecFacts>;
+  readonly #arch: Arch;
 
-  constructor(facts: ReadonlyMap<string, SpecFacts>) {
+  constructor(facts: ReadonlyMap<string, SpecFacts>, arch: Arch) {
     this.#facts = facts;
+    this.#arch = arch;
     for (const [name, { subpackages }] of facts) {
       for (const subpackage of subpackages) this.#add({ ...subpackage, package: name });
     }
@@ -87,7 +90,15 @@ export class Catalogue {
       if (!providers.some(({ name }) => found.has(name))) report(errors, tooMany(want, providers));
     }
     errors.push(...conflictsAmong([...found.values()]));
+    for (const chosen of found.values()) this.#checkArch(chosen, errors);
     return [...found.values()].map(({ rpm }) => rpm).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #checkArch({ rpm, trail, at }: Chosen, errors: BuildError[]): void {
+    const arches = this.facts(rpm.package).exclusiveArches;
+    if (arches.length === 0 || arches.includes(this.#arch)) return;
+    const message = `Cannot build packages/${rpm.package} for ${this.#arch}: its spec is for ${arches.join(' and ')} only; ${trail.join(', ')}`;
+    report(errors, new BuildError('package/wrong-arch', message, { at, hint: 'Leave it out, or the architecture' }));
   }
 
   #providersOf({ capability }: Want): readonly Rpm[] {

@@ -27,6 +27,8 @@ export interface Subpackage {
 /** What rpm itself says of a spec for one architecture. There is no second list. */
 export interface SpecFacts {
   readonly buildRequires: readonly Capability[];
+  /** The architectures it is for; all where it names none. */
+  readonly exclusiveArches: readonly string[];
   /** Files the spec names by Source and Patch, without any folder. */
   readonly sources: readonly string[];
   readonly subpackages: readonly Subpackage[];
@@ -50,7 +52,7 @@ export interface SpecTaskOptions {
 export const FACTS = 'facts';
 
 const QUERY = `
-rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n]' "$2"
+rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n][arch\\t%{EXCLUSIVEARCH}\\n]' "$2"
 rpmspec --target "$1" -q --builtrpms --qf \
   'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n][conflicts\\t%{CONFLICTNEVRS}\\n]' "$2"
 `;
@@ -106,6 +108,7 @@ export function parseFacts(text: string): SpecFacts {
   const head = lines.slice(0, starts[0] ?? lines.length);
   return {
     buildRequires: values(head, 'buildrequires').filter(isRealCapability),
+    exclusiveArches: values(head, 'arch'),
     sources: values(head, 'source').map((source) => basename(source)),
     subpackages: starts.map((start, index) => parseSubpackage(lines.slice(start, starts[index + 1] ?? lines.length))),
   };
