@@ -47,6 +47,14 @@ describe.each([
     expect(await ask('runc --version')).toContain('runc version 1.3.6');
   });
 
+  test('carries the licences of the modules that its programs are made of', async () => {
+    const version = variant.slice('aws-k8s-'.length);
+    await ask(`test -s /usr/share/licenses/slipway-kubelet-${version}/vendor/k8s.io/kubernetes/LICENSE`);
+    expect(Number(await ask('find /usr/share/licenses -path "*/vendor/*" -name "LICENSE*" | wc -l'))).toBeGreaterThan(
+      300,
+    );
+  });
+
   test('runs a static pod from the image that came with it, without network', async () => {
     await ask(`printf '%s' '${STATIC_POD}' > /etc/kubernetes/static-pods/still.json`);
     const running = "ctr -n k8s.io tasks list | grep -c RUNNING | grep -qx '2'";

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { readManifest } from '../config/yaml.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import type { Location } from '../errors.ts';
-import type { Task } from '../graph/task.ts';
+import type { RunContext, Task } from '../graph/task.ts';
 import { actionTask } from '../sandbox/action-task.ts';
 import { filesTask } from '../sdk/files-task.ts';
 import { stack, toolRoot } from '../sdk/tool-root.ts';
@@ -143,7 +143,7 @@ interface ZipRequest {
 export async function fetchZip(
   { version, arch, layers }: ZipRequest,
   { settings }: Pick<GoWorkshop, 'settings'>,
-  context: Parameters<typeof runGo>[1],
+  context: RunContext,
 ): Promise<string> {
   const module = `v0.0.1-go${version}.linux-${arch}`;
   const copy = `go mod download golang.org/toolchain@${module} &&
