@@ -11,6 +11,6 @@ export interface Host {
   readonly streams: Streams;
   /** Answers to questions; a terminal, or nobody is there to ask. */
   readonly input: NodeJS.ReadStream;
-  /** For programs of the user's own that read it, such as the module of a PKCS#11 token. */
+  /** For programs of the user's own that read it: clients of registries, the module of a PKCS#11 token. Nothing else looks at it. */
   readonly environment: Readonly<Record<string, string>>;
 }

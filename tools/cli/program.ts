@@ -20,6 +20,7 @@ import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
 import { addSsm } from './ssm.ts';
+import { addSources } from './sources.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -37,6 +38,7 @@ const VERBS: readonly Verb[] = [
   addAmi,
   addSsm,
   addRelease,
+  addSources,
   addSdk,
   addSchema,
 ];

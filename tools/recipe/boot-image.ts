@@ -24,7 +24,7 @@ export async function prepareVmTools(bench: Workbench, supply: Supply): Promise<
 }
 
 /** The disks of the newest image of a variant in this checkout, the OS disk first. @throws BuildError image/not-built */
-export function findDisks({ project }: Workbench, variant: Variant, arch: Arch): readonly DiskFile[] {
+export function findDisks({ project }: Pick<Workbench, 'project'>, variant: Variant, arch: Arch): readonly DiskFile[] {
   const { name: osName, version } = project.release;
   const name = { osName, variant: variant.name, arch, version, buildId: '' };
   const latest = join(project.dir, 'build', 'images', variantDirectory(name), 'latest');

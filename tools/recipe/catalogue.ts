@@ -37,5 +37,5 @@ export async function readCatalogue(bench: Workbench, arch: Arch): Promise<Catal
   throwAll(
     packages.flatMap(({ pkg, files }) => checkSources(pkg, facts.get(pkg.name)?.sources ?? [], Object.keys(files))),
   );
-  return new Catalogue(facts);
+  return new Catalogue(facts, arch);
 }

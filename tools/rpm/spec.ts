@@ -20,11 +20,15 @@ export interface Subpackage {
   readonly arch: string;
   readonly provides: readonly Capability[];
   readonly requires: readonly Capability[];
+  /** What cannot be installed beside it; of its own names, every other package that has one of them. */
+  readonly conflicts: readonly Capability[];
 }
 
 /** What rpm itself says of a spec for one architecture. There is no second list. */
 export interface SpecFacts {
   readonly buildRequires: readonly Capability[];
+  /** The architectures it is for; all where it names none. */
+  readonly exclusiveArches: readonly string[];
   /** Files the spec names by Source and Patch, without any folder. */
   readonly sources: readonly string[];
   readonly subpackages: readonly Subpackage[];
@@ -48,9 +52,9 @@ export interface SpecTaskOptions {
 export const FACTS = 'facts';
 
 const QUERY = `
-rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n]' "$2"
+rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n][arch\\t%{EXCLUSIVEARCH}\\n]' "$2"
 rpmspec --target "$1" -q --builtrpms --qf \
-  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n]' "$2"
+  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n][conflicts\\t%{CONFLICTNEVRS}\\n]' "$2"
 `;
 
 /** Asks rpm about one spec. Its output `facts` is tab-separated lines, read by parseFacts. */
@@ -104,6 +108,7 @@ export function parseFacts(text: string): SpecFacts {
   const head = lines.slice(0, starts[0] ?? lines.length);
   return {
     buildRequires: values(head, 'buildrequires').filter(isRealCapability),
+    exclusiveArches: values(head, 'arch'),
     sources: values(head, 'source').map((source) => basename(source)),
     subpackages: starts.map((start, index) => parseSubpackage(lines.slice(start, starts[index + 1] ?? lines.length))),
   };
@@ -118,6 +123,7 @@ function parseSubpackage(lines: readonly (readonly string[])[]): Subpackage {
     arch,
     provides: values(lines, 'provides'),
     requires: values(lines, 'requires').filter(isRealCapability),
+    conflicts: values(lines, 'conflicts'),
   };
 }
 
