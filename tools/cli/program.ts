@@ -10,11 +10,13 @@ import type { Host } from './host.ts';
 import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
 import { addRun } from './run.ts';
+import { addSbkeys } from './sbkeys.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
 import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
+import { addSign } from './sign.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -27,6 +29,8 @@ const VERBS: readonly Verb[] = [
   addDoctor,
   addGc,
   addClean,
+  addSign,
+  addSbkeys,
   addSdk,
   addSchema,
 ];
