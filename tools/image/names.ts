@@ -36,6 +36,7 @@ function stem({ osName, variant, arch }: ImageName): string {
 
 export const BOOT_SUFFIX = '-boot.ext4.lz4';
 export const VERITY_SUFFIX = '-root.verity.lz4';
+export const OVA_SUFFIX = '.ova';
 export const INVENTORY_SUFFIX = '-inventory.json';
 
 export function rootSuffix(type: 'erofs' | 'ext4'): string {

@@ -9,6 +9,7 @@ import type { Profile } from '../secure-boot/profile.ts';
 import type { RequestFile } from '../secure-boot/request.ts';
 import { checkSignatures } from '../secure-boot/signer.ts';
 import type { SigningItem } from '../secure-boot/signer.ts';
+import { withOva } from './ova.ts';
 import type { SigningPlan, VariantPlan } from './variant.ts';
 import { runPhase } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
@@ -53,10 +54,11 @@ function chainOf({ store }: Workbench, plan: VariantPlan, signing: SigningPlan, 
 }
 
 function waiting(
-  { store }: Workbench,
+  bench: Workbench,
   { plan, signing, options, unsigned }: Chain,
   { profile, result }: { profile: Profile; result: Inputs },
 ): UnsignedImage {
+  const { store } = bench;
   const items = unsigned.map((file) => ({
     name: file.name,
     key: file.key,
@@ -70,7 +72,9 @@ function waiting(
       throwAll(checkSignatures(profile, items, signatures));
       const chain = signedChain(options, unsigned, signatures);
       const certificate = { type: 'text', text: profile.certificates.db.toString() } as const;
-      return [...signing.image.finish({ ...chain, certificate }), ...plan.artifacts];
+      const artifacts = [...signing.image.finish({ ...chain, certificate }), ...plan.artifacts];
+      const { PK, KEK, db } = profile.certificates;
+      return withOva(bench, { ...plan, artifacts, certificates: { PK: PK.raw, KEK: KEK.raw, db: db.raw } });
     },
   };
 }

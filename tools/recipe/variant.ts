@@ -9,6 +9,7 @@ import type { ImageName } from '../image/names.ts';
 import type { Task } from '../graph/task.ts';
 import { installTask } from '../rpm/install.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
+import { withOva } from './ova.ts';
 import { PackageTasks } from './packages.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -69,12 +70,16 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
   const { name: osName, version } = project.release;
   const boot = { grub: tasks.unpack(grub), shim: shim === undefined ? undefined : tasks.unpack(shim) };
   const image = { sandbox, tools: imageTools, variant, arch, release: project.release, buildId, install };
+  const name = { osName, variant: variant.name, arch, version, buildId };
+  const { artifacts, signing } = planImage({ ...image, grub: boot.grub }, boot.shim);
   return {
     variant,
     arch,
     rpms,
-    name: { osName, variant: variant.name, arch, version, buildId },
-    ...planImage({ ...image, grub: boot.grub }, boot.shim),
+    name,
+    // What is signed has its disks at the end.
+    artifacts: signing === undefined ? withOva(bench, { variant, name, artifacts }) : artifacts,
+    signing,
     sources: order.flatMap((name) => [...tasks.sources(name).values()]),
   };
 }
