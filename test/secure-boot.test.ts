@@ -8,7 +8,10 @@ import { Rig, type Finished } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 import { tinyImage } from './rig/tiny-image.ts';
 
-const CHECKOUT_FILES = tinyImage('metal-tiny', 'layout: { plan: unified, os: 1GiB }, features: { uefi-secure-boot: true }');
+const CHECKOUT_FILES = tinyImage(
+  'metal-tiny',
+  'layout: { plan: unified, os: 1GiB }, features: { uefi-secure-boot: true }',
+);
 
 let rig: Rig;
 let tools: SandboxRig;
@@ -34,7 +37,9 @@ function image(): string {
 async function look(files: Readonly<Record<string, string>>, script: string): Promise<string[]> {
   const inputs = Object.fromEntries(
     await Promise.all(
-      Object.entries(files).map(async ([name, path]) => [`/slipway/in/${name}`, await tools.store.putFile(await realpath(path))] as const),
+      Object.entries(files).map(
+        async ([name, path]) => [`/slipway/in/${name}`, await tools.store.putFile(await realpath(path))] as const,
+      ),
     ),
   );
   const { result, task } = await tools.run({ argv: ['bash', '-euc', script], inputs });
@@ -119,7 +124,9 @@ done`,
     expect(await readFile(join(image(), 'SHA256SUMS'), 'utf8')).toBe(sums);
     await writeFile(join(folder, 'vmlinuz.sig'), await readFile(join(folder, 'grubx64.efi.sig')));
     const forged = await rig.make('sign', '--from', folder, '--variant', 'metal-tiny');
-    expect(forged.stderr).toContain('Cannot use the signature of vmlinuz: it is not one by code-sign of profile "local"');
+    expect(forged.stderr).toContain(
+      'Cannot use the signature of vmlinuz: it is not one by code-sign of profile "local"',
+    );
     const foreign = await rig.make('sign', folder, '--sbkeys', 'other');
     expect(foreign.stderr.match(/\[secure-boot\/other-profile\]/g)).toHaveLength(4);
   });

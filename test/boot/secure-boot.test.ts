@@ -30,7 +30,6 @@ test('a grub.cfg with one byte changed is not read', async () => {
     return changed;
   });
   await using machine = await rig.boot(disk);
-  await machine.waitFor(/bad signature/, BOOT_MS);
   await machine.waitFor(/No bank was booted/, BOOT_MS);
-  expect(machine.serial.text).not.toContain('Linux version');
+  expect(machine.serial.text).not.toMatch(/Booting `|Linux version/);
 });

@@ -81,12 +81,19 @@ export class BootRig implements AsyncDisposable {
     return await mkdtemp(join(this.#dir, 'work-'));
   }
 
-  /** Boots a disk, or the image as it was built, on a volume of 8 GiB. Under Secure Boot its flash memory starts as `variables`. */
-  async boot(firmware: Firmware, disk?: Drive, variables?: string): Promise<Machine> {
+  /**
+   * Boots a disk, or the image as it was built, on a volume of 8 GiB. Under Secure Boot its flash memory starts as `variables`; `more`
+   * disks come behind.
+   */
+  async boot(
+    firmware: Firmware,
+    disk?: Drive,
+    { variables, more = [] }: { readonly variables?: string; readonly more?: readonly Drive[] } = {},
+  ): Promise<Machine> {
     this.#disks += 1;
     const path = join(this.#dir, `overlay-${this.#disks}.qcow2`);
     const overlay = await overlayDisk(this.#tools, disk ?? (await this.copy()), { path, sizeGiB: 8 });
-    const hardware = { firmware, drives: [overlay], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
+    const hardware = { firmware, drives: [overlay, ...more], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
     const keys = variables === undefined ? {} : { variables };
     return await bootVm(this.#tools, { arch: 'x86_64', ...hardware, ...keys });
   }

@@ -43,7 +43,7 @@ export class SecureBootRig implements AsyncDisposable {
 
   /** With Secure Boot enforced. */
   async boot(disk?: Drive): Promise<Machine> {
-    return await this.#boot.boot('secure-boot', disk, this.#variables);
+    return await this.#boot.boot('secure-boot', disk, { variables: this.#variables });
   }
 
   /** With firmware that asks nobody. */

@@ -38,6 +38,7 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     sandbox,
     sdk: toolRoot('sdk', { ...supply, sandbox }),
     imageTools: toolRoot('image', { ...supply, sandbox }),
+    kitTools: toolRoot('kit', { ...supply, sandbox }),
     sources: new Sources(supply),
     network: supply.network,
     sink,

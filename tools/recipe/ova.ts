@@ -7,7 +7,7 @@ import { diskSuffix, linkNames, OVA_SUFFIX, type ImageName } from '../image/name
 import type { Artifact } from '../image/tasks.ts';
 import { defaultTemplate } from '../vmware/default-template.ts';
 import { OVA, ovaTask, type OvaDisk } from '../vmware/ova.ts';
-import type { OvfFacts, OvfTemplate } from '../vmware/ovf.ts';
+import { renderOvf, type OvfFacts, type OvfTemplate } from '../vmware/ovf.ts';
 import type { Workbench } from './workbench.ts';
 
 export interface OvaImage {
@@ -16,6 +16,25 @@ export interface OvaImage {
   readonly artifacts: readonly Artifact[];
   /** Of a signed boot chain. */
   readonly certificates?: OvfFacts['certificates'];
+}
+
+/**
+ * Finds what is wrong with a variant's template before anything is built.
+ * @throws BuildErrors vmware/unknown-placeholder, vmware/unused-disk
+ */
+export function checkTemplate({ project: { release } }: Workbench, variant: Variant): void {
+  const { format, layout, features } = variant.image;
+  if (format !== 'vmdk') return;
+  const disk = { file: 'disk.vmdk', fileBytes: 0, capacityBytes: 0 };
+  const der = Buffer.alloc(0);
+  renderOvf(readTemplate(variant), {
+    name: variant.name,
+    prettyName: release['pretty-name'],
+    version: release.version,
+    os: disk,
+    data: layout.plan === 'split' ? disk : undefined,
+    certificates: features['uefi-secure-boot'] ? { PK: der, KEK: der, db: der } : undefined,
+  });
 }
 
 /** A variant's own description of its machine, beside its manifest. */

@@ -5,11 +5,12 @@ import { BuildError, throwAll } from '../errors.ts';
 import type { Artifact } from '../image/tasks.ts';
 import { imageTasks, signableImage } from '../image/tasks.ts';
 import type { ImageOptions, SignableImage } from '../image/tasks.ts';
-import type { ImageName } from '../image/names.ts';
+import { kmodKitName, KMOD_KIT_SUFFIX, type ImageName } from '../image/names.ts';
+import { KMOD_KIT, kmodKitTask } from '../kit/kmod-kit.ts';
 import type { Task } from '../graph/task.ts';
 import { installTask } from '../rpm/install.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
-import { withOva } from './ova.ts';
+import { checkTemplate, withOva } from './ova.ts';
 import { PackageTasks } from './packages.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -57,7 +58,8 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
   const { arch, buildId, catalogue } = options;
   const { sandbox, sdk, imageTools, project } = bench;
   checkArch(variant, arch);
-  const { rpms, grub, shim, order } = choose(variant, catalogue);
+  checkTemplate(bench, variant);
+  const { rpms, grub, shim, archive, order } = choose(variant, catalogue);
   const tasks = new PackageTasks(bench, { arch, catalogue });
   const install = installTask({
     sandbox,
@@ -77,11 +79,20 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
     arch,
     rpms,
     name,
-    // What is signed has its disks at the end.
-    artifacts: signing === undefined ? withOva(bench, { variant, name, artifacts }) : artifacts,
+    artifacts: [
+      // What is signed has its disks at the end.
+      ...(signing === undefined ? withOva(bench, { variant, name, artifacts }) : artifacts),
+      ...(archive === undefined ? [] : [kitArtifact(bench, name, tasks.unpack(archive))]),
+    ],
     signing,
     sources: order.flatMap((name) => [...tasks.sources(name).values()]),
   };
+}
+
+function kitArtifact({ sandbox, kitTools: tools }: Workbench, name: ImageName, archive: Task): Artifact {
+  const { variant, arch } = name;
+  const task = kmodKitTask({ sandbox, tools, variant, arch, name: kmodKitName(name), archive });
+  return { suffix: KMOD_KIT_SUFFIX, task, output: KMOD_KIT };
 }
 
 function planImage(options: ImageOptions, shim: Task | undefined): Pick<VariantPlan, 'artifacts' | 'signing'> {
@@ -95,6 +106,8 @@ interface Choice {
   readonly grub: Rpm;
   /** For a boot chain that is signed. */
   readonly shim: Rpm | undefined;
+  /** The development tree of the kernel that is installed. */
+  readonly archive: Rpm | undefined;
   /** Packages to build, each after what it is built with. */
   readonly order: readonly string[];
 }
@@ -112,7 +125,15 @@ function choose(variant: Located<Variant>, catalogue: Catalogue): Choice {
   const order = catalogue.buildOrder([...new Set([...rpms, ...loaders].map((rpm) => rpm.package))], errors);
   throwAll(errors);
   if (grub === undefined) throw new TypeError('a choice without complaints has a boot loader');
-  return { rpms, grub, shim, order };
+  return { rpms, grub, shim, archive: findArchive(rpms, catalogue), order };
+}
+
+/** A kernel's spec makes it beside the kernel; it is no part of a root. */
+function findArchive(rpms: readonly Rpm[], catalogue: Catalogue): Rpm | undefined {
+  const kernel = rpms.find(({ name }) => name.startsWith(`${PACKAGE_PREFIX}kernel-`));
+  if (kernel === undefined) return undefined;
+  const archive = catalogue.facts(kernel.package).subpackages.find(({ name }) => name === `${kernel.name}-archive`);
+  return archive === undefined ? undefined : { ...archive, package: kernel.package };
 }
 
 function checkArch(variant: Located<Variant>, arch: Arch): void {

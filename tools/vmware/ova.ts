@@ -69,7 +69,11 @@ export function ovaTask(options: OvaOptions): Task {
           // vSphere takes no other spacing.
           [`/slipway/in/${facts.name}.mf`]: text(sums.map(({ file, hash }) => `SHA256(${file})= ${hash}\n`).join('')),
           ...Object.fromEntries(files.map(({ file, content }) => [`/slipway/in/${file}`, content])),
-          '/slipway/step/order': text([`${facts.name}.ovf`, `${facts.name}.mf`, ...files.map(({ file }) => file)].map((file) => `${file}\n`).join('')),
+          '/slipway/step/order': text(
+            [`${facts.name}.ovf`, `${facts.name}.mf`, ...files.map(({ file }) => file)]
+              .map((file) => `${file}\n`)
+              .join(''),
+          ),
           '/slipway/step/sizes': text(files.map(({ file, disk }) => `${file} ${disk.sizeMiB}\n`).join('')),
         },
         outputs: { type: 'named', names: { [OVA]: 'file' } },

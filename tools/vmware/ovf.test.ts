@@ -7,7 +7,14 @@ import { renderOvf, type OvfFacts } from './ovf.ts';
 const OS = { file: 'os.vmdk', fileBytes: 1000, capacityBytes: 2 * 1024 ** 3 };
 const DATA = { file: 'os-data.vmdk', fileBytes: 500, capacityBytes: 20 * 1024 ** 3 };
 const CERTIFICATES = { PK: Buffer.of(1), KEK: Buffer.of(2), db: Buffer.of(3) };
-const FACTS: OvfFacts = { name: 'os', prettyName: 'An <OS> & more', version: '1.0.0', os: OS, data: DATA, certificates: undefined };
+const FACTS: OvfFacts = {
+  name: 'os',
+  prettyName: 'An <OS> & more',
+  version: '1.0.0',
+  os: OS,
+  data: DATA,
+  certificates: undefined,
+};
 
 function complaints(text: string, facts: Partial<OvfFacts> = {}): string[] {
   try {
@@ -16,7 +23,9 @@ function complaints(text: string, facts: Partial<OvfFacts> = {}): string[] {
   } catch (error) {
     const all = error instanceof BuildErrors ? error.errors : [error];
     return all.map((each) =>
-      each instanceof BuildError ? `${each.at?.line}:${each.at?.column} ${each.message} (${each.hint ?? ''})` : String(each),
+      each instanceof BuildError
+        ? `${each.at?.line}:${each.at?.column} ${each.message} (${each.hint ?? ''})`
+        : String(each),
     );
   }
 }
@@ -45,7 +54,9 @@ test('a placeholder that nothing fills in is named with its place', () => {
 });
 
 test('a template of another plan is told what the plan has', () => {
-  expect(complaints('{{OS_DISK}}{{DATA_DISK}}', { data: undefined })[0]).toContain('Under the plan "unified" there is no data disk');
+  expect(complaints('{{OS_DISK}}{{DATA_DISK}}', { data: undefined })[0]).toContain(
+    'Under the plan "unified" there is no data disk',
+  );
   expect(complaints('{{OS_DISK}}')).toEqual([
     '1:1 Cannot describe the machine: the template has no {{DATA_DISK}} (Each disk of the plan is a File and a Disk of the template)',
   ]);

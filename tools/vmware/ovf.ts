@@ -86,7 +86,10 @@ interface Unknown {
 
 function unknownPlaceholder(template: OvfTemplate, { name, offset, facts, values }: Unknown): BuildError {
   const message = `Cannot fill in "{{${name}}}": expected one of ${[...values.keys()].join(', ')}`;
-  return new BuildError('vmware/unknown-placeholder', message, { at: locate(template, offset), hint: remedy(name, facts) });
+  return new BuildError('vmware/unknown-placeholder', message, {
+    at: locate(template, offset),
+    hint: remedy(name, facts),
+  });
 }
 
 function remedy(name: string, { data, certificates }: OvfFacts): string | undefined {
