@@ -21,6 +21,7 @@ head -c 3000000 /dev/zero > boot/vmlinuz
 tar --mtime=@0 --sort=name -cf /slipway/out/root.tar -C root .
 tar --mtime=@0 --sort=name -cf /slipway/out/boot.tar -C boot .
 echo '{}' > /slipway/out/inventory.json
+echo '[]' > /slipway/out/packages.json
 cd grub/x-linux-gnu/sys-root/usr/lib/grub
 head -c 512 /dev/zero > i386-pc/boot.img
 head -c 30000 /dev/zero > i386-pc/core.img
@@ -39,7 +40,13 @@ let install: Task;
 
 beforeAll(async () => {
   rig = await SandboxRig.create('image');
-  const names = { 'root.tar': 'file', 'boot.tar': 'file', 'inventory.json': 'file', tree: 'tree' } as const;
+  const names = {
+    'root.tar': 'file',
+    'boot.tar': 'file',
+    'inventory.json': 'file',
+    'packages.json': 'file',
+    tree: 'tree',
+  } as const;
   install = rig.task({
     argv: ['bash', '-euc', INSTALL],
     env: { SEED: randomUUID() },

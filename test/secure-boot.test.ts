@@ -20,7 +20,7 @@ beforeAll(async () => {
   tools = await SandboxRig.create('image');
   rig = await Rig.create(CHECKOUT_FILES);
   for (const profile of ['local', 'other']) {
-    expect(await rig.make('sbkeys', 'generate', '--profile', profile)).toMatchObject({ status: 0 });
+    await rig.succeed('sbkeys', 'generate', '--profile', profile);
   }
 }, 600_000);
 
@@ -154,18 +154,18 @@ async function keepKeys(work: () => Promise<void>): Promise<void> {
   }
 }
 
-describe('a profile', () => {
-  /** What `sbkeys check` says of a copy of the profile that `spoil` has been at. */
-  async function complaint(spoil: (dir: string) => Promise<void>): Promise<string> {
-    const name = `spoilt-${Math.random().toString(36).slice(2)}`;
-    const dir = join(rig.dir, 'sbkeys', name);
-    await cp(join(rig.dir, 'sbkeys', 'local'), dir, { recursive: true });
-    await spoil(dir);
-    const { status, stderr } = await rig.make('sbkeys', 'check', '--profile', name);
-    expect(status).toBe(1);
-    return stderr.replaceAll(name, '<profile>');
-  }
+/** What `sbkeys check` says of a copy of the profile that `spoil` has been at. */
+async function complaint(spoil: (dir: string) => Promise<void>): Promise<string> {
+  const name = `spoilt-${Math.random().toString(36).slice(2)}`;
+  const dir = join(rig.dir, 'sbkeys', name);
+  await cp(join(rig.dir, 'sbkeys', 'local'), dir, { recursive: true });
+  await spoil(dir);
+  const { status, stderr } = await rig.make('sbkeys', 'check', '--profile', name);
+  expect(status).toBe(1);
+  return stderr.replaceAll(name, '<profile>');
+}
 
+describe('a profile', () => {
   test('is found sound as it was made, and shown without its keys', async () => {
     expect(await rig.make('sbkeys', 'check')).toMatchObject({ status: 0 });
     const { stdout } = await rig.make('sbkeys', 'show');

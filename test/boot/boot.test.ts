@@ -73,6 +73,22 @@ describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
     expect(await ask(machine, wait)).toContain('10.0.2.15');
   });
 
+  test('under lockdown the modules of this build load, and no other', async () => {
+    const lockdown = '/sys/kernel/security/lockdown';
+    await ask(
+      machine,
+      `grep -q '\\[none\\]' ${lockdown} && echo integrity > ${lockdown}; grep '\\[integrity\\]' ${lockdown}`,
+    );
+    await ask(machine, 'modprobe dummy && cp $(modinfo -n dummy) /run/other.ko && rmmod dummy');
+    await ask(machine, 'insmod /run/other.ko && rmmod dummy && echo >> /run/other.ko');
+    expect((await machine.run('insmod /run/other.ko')).status).not.toBe(0);
+    expect(await ask(machine, 'dmesg | tail -n 5')).toMatch(/Lockdown: insmod: unsigned module loading is restricted/);
+  });
+
+  test('programs that trace the kernel find its types', async () => {
+    expect(await ask(machine, 'od -An -t x2 -N 2 /sys/kernel/btf/vmlinux')).toBe('eb9f');
+  });
+
   test('it powers off', async () => {
     await machine.shutdown();
     expect(machine.serial.text).not.toMatch(/Kernel panic|BUG:|FAILED/);

@@ -30,8 +30,8 @@ export class SecureBootRig implements AsyncDisposable {
     const checkout = await Rig.create({ [`variants/${VARIANT}/variant.yaml`]: variant.replace('image:\n', image) });
     await symlink(join(CHECKOUT, 'packages'), join(checkout.dir, 'packages'));
     await copyFile(join(CHECKOUT, 'Release.yaml'), join(checkout.dir, 'Release.yaml'));
-    await succeed(checkout, 'sbkeys', 'generate');
-    await succeed(checkout, 'sbkeys', 'generate', '--profile', 'stranger');
+    await checkout.succeed('sbkeys', 'generate');
+    await checkout.succeed('sbkeys', 'generate', '--profile', 'stranger');
     const boot = await BootRig.create({ checkout: checkout.dir, variant: VARIANT });
     const variables = await makeFlash(join(checkout.dir, 'sbkeys', 'local', 'efi-vars.json'));
     return new SecureBootRig({ checkout, boot, variables });
@@ -78,9 +78,4 @@ export class SecureBootRig implements AsyncDisposable {
     await this.#boot[Symbol.asyncDispose]();
     await this.checkout[Symbol.asyncDispose]();
   }
-}
-
-async function succeed(rig: Rig, ...argv: readonly string[]): Promise<void> {
-  const { status, stderr } = await rig.make(...argv);
-  if (status !== 0) throw new Error(`Cannot ${argv.join(' ')}: ${stderr}`);
 }

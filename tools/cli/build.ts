@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
+import { compareContents, readContents } from '../image/contents.ts';
 import { placeArtifacts } from '../image/place.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { buildPackage } from '../recipe/build-package.ts';
@@ -73,8 +74,12 @@ async function buildVariants(session: Session, flags: BuildFlags): Promise<void>
 export async function placeImages(session: Session, bench: Bench, { plans, result }: BuiltImages): Promise<void> {
   const images: BuiltImage[] = [];
   for (const plan of plans) {
-    const placed = await placeArtifacts(plan, { store: bench.store, result, dir: bench.project.dir });
-    images.push({ ...placed, variant: plan.variant.name, arch: plan.arch, packages: plan.rpms.length });
+    const { dir } = bench.project;
+    const before = readContents(plan.name, dir);
+    const placed = await placeArtifacts(plan, { store: bench.store, result, dir });
+    const contents = readContents(plan.name, dir) ?? [];
+    const changes = before && compareContents(before, contents);
+    images.push({ ...placed, variant: plan.variant.name, arch: plan.arch, contents, changes });
   }
   session.result(describeImages(images, result.statistics, session.command), {
     images: imagesToJson(images),

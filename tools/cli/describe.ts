@@ -1,6 +1,7 @@
 import { basename, relative } from 'node:path';
 
 import type { Arch } from '../config/arch.ts';
+import type { ContentChange, Contents } from '../image/contents.ts';
 import type { PlacedImage } from '../image/place.ts';
 import type { Statistics } from '../graph/statistics.ts';
 import type { BuiltPackage } from '../recipe/build-package.ts';
@@ -20,16 +21,35 @@ export function describePackage({ name, arch, rpms, statistics }: BuiltPackage):
 export interface BuiltImage extends PlacedImage {
   readonly variant: string;
   readonly arch: Arch;
-  readonly packages: number;
+  readonly contents: Contents;
+  /** Since the image that was the newest before; undefined for the first. */
+  readonly changes: readonly ContentChange[] | undefined;
+}
+
+const LARGEST = 10;
+
+/** The packages that take most of the room, and what is not as it was. */
+function describeContents({ contents, changes }: Pick<BuiltImage, 'contents' | 'changes'>): string[] {
+  const largest = contents.toSorted((a, b) => b.bytes - a.bytes).slice(0, LARGEST);
+  const sizes = largest.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(', ');
+  return [`  largest: ${sizes}`, ...(changes ?? []).map((change) => `  changed: ${describeChange(change)}`)];
+}
+
+function describeChange({ name, before, after }: ContentChange): string {
+  if (before === undefined) return `${name} ${after?.version} is new, ${formatBytes(after?.bytes ?? 0)}`;
+  if (after === undefined) return `${name} ${before.version} is gone, ${formatBytes(before.bytes)}`;
+  const versions = before.version === after.version ? after.version : `${before.version} -> ${after.version}`;
+  return `${name} ${versions}, ${formatBytes(before.bytes)} -> ${formatBytes(after.bytes)}`;
 }
 
 /** What a build of images made, how large, how long it took, and what to do next, called as it was called now. */
 export function describeImages(images: readonly BuiltImage[], statistics: Statistics, command: string): string {
-  const blocks = images.map(({ variant, arch, packages, dir, files }) => {
+  const blocks = images.map(({ variant, arch, contents, changes, dir, files }) => {
     const table = formatTable(
       files.map(({ path, output }) => [`  ${basename(path)}`, formatBytes(output.digest.size)]),
     );
-    return `${variant} for ${arch}, ${packages} packages, in ${relative('', dir)}/\n${table}`;
+    const head = `${variant} for ${arch}, ${contents.length} packages, in ${relative('', dir)}/`;
+    return [head, table, ...describeContents({ contents, changes })].join('\n');
   });
   const [first] = images;
   const next = first === undefined ? [] : [`Boot it: ${command} run --variant ${first.variant} --arch ${first.arch}`];

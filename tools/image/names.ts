@@ -45,6 +45,7 @@ export const VERITY_SUFFIX = '-root.verity.lz4';
 export const OVA_SUFFIX = '.ova';
 export const KMOD_KIT_SUFFIX = '-kmod-kit.tar.xz';
 export const INVENTORY_SUFFIX = '-inventory.json';
+export const PACKAGES_SUFFIX = '-packages.json';
 
 export function rootSuffix(type: 'erofs' | 'ext4'): string {
   return `-root.${type}.lz4`;

@@ -12,7 +12,7 @@ import type { ToolRoot } from '../sdk/tool-root.ts';
 import { compressedTask, diskTask } from './disk.ts';
 import type { PartitionImage } from './fit.ts';
 import { planLayout } from './layout.ts';
-import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
+import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, PACKAGES_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
 import {
   biosTask,
   bootFilesTask,
@@ -36,7 +36,7 @@ export interface ImageOptions {
   readonly arch: Arch;
   readonly release: Release;
   readonly buildId: string;
-  /** Has the outputs root.tar, boot.tar and inventory.json. */
+  /** Has the outputs root.tar, boot.tar, inventory.json and packages.json. */
   readonly install: Task;
   /** Has the output `tree`: package grub, unpacked. */
   readonly grub: Task;
@@ -113,6 +113,7 @@ function lay({ variant, arch, release, buildId, install, sandbox, tools }: Image
       { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
       { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
       { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
+      { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
     ],
   };
 }

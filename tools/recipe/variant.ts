@@ -85,7 +85,7 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
       ...(archive === undefined ? [] : [kitArtifact(bench, name, tasks.unpack(archive))]),
     ],
     signing,
-    sources: order.flatMap((name) => [...tasks.sources(name).values()]),
+    sources: order.flatMap((each) => [...tasks.sources(each).values()]),
   };
 }
 

@@ -1,4 +1,4 @@
-# install-root.sh TRIPLE OSNAME: RPMs in /slipway/rpms -> /slipway/out/{root.tar,boot.tar,inventory.json}.
+# install-root.sh TRIPLE OSNAME: RPMs in /slipway/rpms -> /slipway/out/{root.tar,boot.tar,inventory.json,packages.json}.
 # rpm itself judges dependencies, conflicts and file clashes; its database is dropped:
 # nobody installs anything into this root again.
 set -euo pipefail
@@ -17,6 +17,10 @@ rpm -qp --nosignature --qf '%{NAME}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{URL}\t%{
     Name: (.[0] | ltrimstr("slipway-")), Publisher: $os, Version: .[1], Release: .[2], Epoch: "0", InstalledTime: $when,
     ApplicationType: "Unspecified", Architecture: .[3], Url: .[4], Summary: .[5]}]}' > /slipway/out/inventory.json
 [ "$(jq '.Content | length' /slipway/out/inventory.json)" = "$(ls /slipway/rpms | wc -l)" ]
+# What takes the room, for whoever watches the size of an image.
+rpm -qp --nosignature --qf '%{NAME}\t%{VERSION}-%{RELEASE}\t%{LONGSIZE}\n' /slipway/rpms/*.rpm | sort |
+  jq -R -s '[split("\n")[] | select(. != "") | split("\t") | {
+    name: (.[0] | ltrimstr("slipway-")), version: .[1], bytes: (.[2] | tonumber)}]' > /slipway/out/packages.json
 install -D -m 0644 /slipway/out/inventory.json "$root/usr/share/slipway/application-inventory.json"
 
 pack() { # pack FILE DIR: sorted, owned by root, no time but the build's clock

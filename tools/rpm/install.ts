@@ -20,6 +20,8 @@ export const ROOT_TAR = 'root.tar';
 /** What packages put below /boot. */
 export const BOOT_TAR = 'boot.tar';
 export const INVENTORY = 'inventory.json';
+/** Each package with its version and the bytes it installs. */
+export const PACKAGES = 'packages.json';
 
 export interface InstallOptions {
   readonly sandbox: Sandbox;
@@ -47,7 +49,10 @@ export function installTask({ sandbox, sdk, arch, variant, publisher, rpms }: In
         ...SCRIPTS,
         ...Object.fromEntries([...rpms].map(([file, build]) => [`/slipway/rpms/${file}`, inputs.output(build, file)])),
       },
-      outputs: { type: 'named', names: { [ROOT_TAR]: 'file', [BOOT_TAR]: 'file', [INVENTORY]: 'file' } },
+      outputs: {
+        type: 'named',
+        names: { [ROOT_TAR]: 'file', [BOOT_TAR]: 'file', [INVENTORY]: 'file', [PACKAGES]: 'file' },
+      },
       cwd: SANDBOX_OUT,
     }),
   });
