@@ -26,6 +26,7 @@ if (
     projectDir: import.meta.dirname,
     cacheDir: env['SLIPWAY_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway'),
     configFile: join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'slipway', 'config.yaml'),
+    environment: env,
     colour: env['NO_COLOR'] === undefined && process.stderr.isTTY,
     streams: { out: process.stdout, err: process.stderr },
   });

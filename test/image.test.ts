@@ -16,7 +16,7 @@ const RELEASE = { name: 'slipway', 'pretty-name': 'Slipway OS', version: '1.2.3'
 const INSTALL = `
 mkdir -p root/x-linux-gnu/sys-root/usr/lib root/etc boot grub/x-linux-gnu/sys-root/usr/lib/grub/{efi,i386-pc}
 echo "$SEED" > root/x-linux-gnu/sys-root/usr/lib/seed
-echo ID=slipway > root/x-linux-gnu/sys-root/usr/lib/os-release
+touch root/x-linux-gnu/sys-root/usr/lib/os-release
 head -c 3000000 /dev/zero > boot/vmlinuz
 tar --mtime=@0 --sort=name -cf /slipway/out/root.tar -C root .
 tar --mtime=@0 --sort=name -cf /slipway/out/boot.tar -C boot .
@@ -143,6 +143,7 @@ dd if=os.raw bs=1 skip=92 count=8 status=none | od -An -t d8; dd if=os.raw bs=1 
   expect(text).toContain('Attribute flags: 0101000000000000');
   expect(text).toContain('linux /vmlinuz console=ttyS0,115200n8 quiet root=/dev/dm-0 rootwait ro');
   expect(text).toMatch(/Mode: {2}0600/);
+  expect(text).toContain('NAME="Slipway OS"\nID="slipway"');
   expect(text).toContain('VERSION_ID="1.2.3"');
   expect(text).toContain('verity-holds');
   expect(text).toContain('bootx64.efi');

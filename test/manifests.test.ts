@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { fixturePackage, RELEASE } from './rig/fixtures.ts';
+import type { Files } from './rig/fixtures.ts';
 import { Rig } from './rig/rig.ts';
 
 const VARIANT = 'arches: [x86_64]\npackages: [alpha]\n';
@@ -46,6 +47,33 @@ test('an architecture that a variant does not list is an error at its list', asy
   const { status, stderr } = await rig.make('plan', '--variant', 'metal-dev', '--arch', 'aarch64');
   expect(status).toBe(1);
   expect(stderr).toContain('variants/metal-dev/variant.yaml:1:1: error: Cannot build variant "metal-dev" for aarch64');
+});
+
+/** Two of a kind, of which an image can have one. */
+const twoAgents: Files = {
+  ...RELEASE,
+  ...fixturePackage('grub'),
+  ...fixturePackage('agent-1', { provides: ['slipway-agent'], conflicts: ['slipway-agent'] }),
+  ...fixturePackage('agent-2', { provides: ['slipway-agent'], conflicts: ['slipway-agent'] }),
+  ...fixturePackage('helper', { requires: ['agent'] }),
+};
+
+test('a variant of two packages that exclude each other is told both, and how they came in', async () => {
+  const variant = 'arches: [x86_64]\npackages:\n  - agent-1\n  - helper\n  - agent-2\n';
+  await using rig = await Rig.create({ ...twoAgents, 'variants/metal-dev/variant.yaml': variant });
+  const { status, stderr } = await rig.make('plan', '--variant', 'metal-dev');
+  expect(status).toBe(1);
+  const error = stderr.slice(stderr.indexOf('<checkout>/variants'));
+  await expect(error).toMatchFileSnapshot('golden/errors/conflict.txt');
+});
+
+test('a name that two packages provide means the one that the variant has', async () => {
+  const variant = 'arches: [x86_64]\npackages: [helper, agent-2]\n';
+  await using rig = await Rig.create({ ...twoAgents, 'variants/metal-dev/variant.yaml': variant });
+  const { status, stdout } = await rig.make('plan', '--variant', 'metal-dev');
+  expect(status).toBe(0);
+  expect(stdout).toContain('build/agent-2.x86_64');
+  expect(stdout).not.toContain('build/agent-1.x86_64');
 });
 
 test('list shows variants with their disks, for machines as JSON', async () => {

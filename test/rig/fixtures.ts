@@ -13,6 +13,7 @@ export interface FixturePackage {
   readonly buildRequires?: readonly string[];
   readonly requires?: readonly string[];
   readonly provides?: readonly string[];
+  readonly conflicts?: readonly string[];
   /** Text of package.yaml; no sources unless told. */
   readonly manifest?: string;
   /** Source lines of the spec. */
@@ -33,6 +34,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     buildRequires = [],
     requires = [],
     provides = [],
+    conflicts = [],
     sources = [],
   } = options;
   const unique = randomUUID();
@@ -47,6 +49,7 @@ export function fixturePackage(name: string, options: FixturePackage = {}): File
     ...buildRequires.map((need) => `BuildRequires: %{osname}-${need}`),
     ...requires.map((need) => `Requires: %{osname}-${need}`),
     ...provides.map((capability) => `Provides: ${capability}`),
+    ...conflicts.map((capability) => `Conflicts: ${capability}`),
     '',
     '%description',
     '%{summary}.',

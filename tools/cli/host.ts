@@ -7,6 +7,8 @@ export interface Host {
   readonly projectDir: string;
   readonly cacheDir: string;
   readonly configFile: string;
+  /** For clients of registries, which pick what concerns them. Nothing else reads it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly colour: boolean;
   readonly streams: Streams;
 }

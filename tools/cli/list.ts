@@ -1,12 +1,16 @@
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Argument } from 'commander';
 import type { Command } from 'commander';
 
+import type { Arch } from '../config/arch.ts';
 import { readProject } from '../config/project.ts';
 import type { Project } from '../config/project.ts';
-import { formatTable } from '../report/format.ts';
+import type { Variant } from '../config/variant.ts';
+import { BuildError } from '../errors.ts';
+import { findDisks } from '../recipe/boot-image.ts';
+import { formatBytes, formatTable } from '../report/format.ts';
 import { example } from './help.ts';
 import type { RunVerb } from './session.ts';
 
@@ -27,17 +31,32 @@ export function addList(program: Command, run: RunVerb): void {
     );
 }
 
-function listVariants({ dir, variants }: Project): Record<string, string>[] {
-  return [...variants.values()].flatMap(({ name, arches, packages, image }) =>
-    arches.map((arch) => ({
-      variant: name,
-      arch,
-      format: image.format,
-      disks: `${image.layout.plan}, ${image.layout.os / 1024} + ${image.layout.data / 1024} GiB`,
-      'last build': lastBuild(join(dir, 'build', 'images', `${arch}-${name}`, 'latest')),
-      packages: packages.join(' '),
-    })),
+function listVariants(project: Project): Record<string, string>[] {
+  return [...project.variants.values()].flatMap((variant) =>
+    variant.arches.map((arch) => {
+      const { name, packages, image } = variant;
+      return {
+        variant: name,
+        arch,
+        format: image.format,
+        disks: `${image.layout.plan}, ${image.layout.os / 1024} + ${image.layout.data / 1024} GiB`,
+        size: imageSize(project, variant, arch),
+        'last build': lastBuild(join(project.dir, 'build', 'images', `${arch}-${name}`, 'latest')),
+        packages: packages.join(' '),
+      };
+    }),
   );
+}
+
+/** Of the disks as they are published; nothing where there are none. */
+function imageSize(project: Project, variant: Variant, arch: Arch): string {
+  try {
+    const bytes = findDisks({ project }, variant, arch).map(({ path }) => statSync(path).size);
+    return formatBytes(bytes.reduce((sum, each) => sum + each, 0));
+  } catch (error) {
+    if (error instanceof BuildError) return '-';
+    throw error;
+  }
 }
 
 function listPackages({ packages }: Project): Record<string, string>[] {

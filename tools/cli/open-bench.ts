@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 
 import { readProject } from '../config/project.ts';
 import { readUserConfig } from '../config/user.ts';
+import { goSettings } from '../go/client.ts';
 import { Store } from '../graph/store.ts';
 import { Sources } from '../recipe/sources.ts';
 import type { Workbench } from '../recipe/workbench.ts';
@@ -39,7 +40,7 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     sdk: toolRoot('sdk', { ...supply, sandbox }),
     imageTools: toolRoot('image', { ...supply, sandbox }),
     kitTools: toolRoot('kit', { ...supply, sandbox }),
-    sources: new Sources(supply),
+    sources: new Sources({ ...supply, sandbox, settings: goSettings(host.environment, host.home) }),
     network: supply.network,
     sink,
     limits: {

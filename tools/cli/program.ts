@@ -17,6 +17,7 @@ import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
 import { addSign } from './sign.ts';
+import { addSources } from './sources.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -31,6 +32,7 @@ const VERBS: readonly Verb[] = [
   addClean,
   addSign,
   addSbkeys,
+  addSources,
   addSdk,
   addSchema,
 ];

@@ -11,9 +11,12 @@ export function prettyName({ release, variant }: Omit<OsReleaseInput, 'buildId'>
   return `${release['pretty-name']} ${release.version} (${variant})`;
 }
 
-/** Lines of os-release(5) that packages cannot know, for the end of the file that a package installs. */
+/** The whole of os-release(5): no package knows what the system is called, or which image it is. */
 export function osReleaseLines({ release, variant, buildId }: OsReleaseInput): string {
   const fields = {
+    NAME: release['pretty-name'],
+    ID: release.name,
+    DEFAULT_HOSTNAME: release.name,
     VERSION: `${release.version} (${variant})`,
     PRETTY_NAME: prettyName({ release, variant }),
     VARIANT_ID: variant,

@@ -40,7 +40,7 @@ export async function prepareVariables(
 }
 
 /** The disks of the newest image of a variant in this checkout, the OS disk first. @throws BuildError image/not-built */
-export function findDisks({ project }: Workbench, variant: Variant, arch: Arch): readonly DiskFile[] {
+export function findDisks({ project }: Pick<Workbench, 'project'>, variant: Variant, arch: Arch): readonly DiskFile[] {
   const { name: osName, version } = project.release;
   const name = { osName, variant: variant.name, arch, version, buildId: '' };
   const latest = join(project.dir, 'build', 'images', variantDirectory(name), 'latest');

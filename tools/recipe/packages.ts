@@ -33,10 +33,10 @@ export class PackageTasks {
     if (known !== undefined) return known;
     const pkg = this.#package(name);
     const facts = this.#catalogue.facts(name);
-    const { sandbox, sdk } = this.#bench;
+    const { sandbox, sdk, sources } = this.#bench;
     const task = buildTask({
       sandbox,
-      sdk,
+      sdk: sources.toolsFor(pkg, sdk),
       arch: this.#arch,
       package: pkg,
       facts,

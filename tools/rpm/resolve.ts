@@ -11,6 +11,19 @@ export interface Rpm extends Subpackage {
 /** One step of the way from what was asked for to what is wanted, e.g. `slipway-systemd requires slipway-kmod`. */
 type Trail = readonly string[];
 
+interface Want {
+  readonly capability: Capability;
+  readonly trail: Trail;
+  readonly at: Location | undefined;
+}
+
+/** An RPM of a set, and how it came into it. */
+interface Chosen {
+  readonly rpm: Rpm;
+  readonly trail: Trail;
+  readonly at: Location | undefined;
+}
+
 export interface ClosureOptions {
   /** Who wants them, for messages: `variant "aws-dev"`, `packages/glibc`. */
   readonly asker: string;
@@ -20,8 +33,8 @@ export interface ClosureOptions {
 }
 
 /**
- * Who provides what, from the facts of all specs. Only names decide here; versions and conflicts are rpm's to judge when it
- * installs the set.
+ * Who provides what, from the facts of all specs. Only names decide here; versions are rpm's to judge when it installs the
+ * set.
  */
 export class Catalogue {
   readonly #providers = new Map<string, Rpm[]>();
@@ -46,51 +59,46 @@ export class Catalogue {
     return facts;
   }
 
-  /** The RPMs that `wanted` comes to with all they require, sorted by name. What is wrong is added to `errors`. */
+  /**
+   * The RPMs that `wanted` comes to with all they require, sorted by name. A name that several provide is met by the one that is
+   * there for another reason, as a runtime that the orchestrator chose. What is wrong is added to `errors`.
+   */
   closure(wanted: readonly Capability[], { asker, errors, locate }: ClosureOptions): readonly Rpm[] {
-    const found = new Map<string, Rpm>();
-    const todo: { capability: Capability; trail: Trail; at: Location | undefined }[] = wanted.map((capability) => ({
+    const found = new Map<string, Chosen>();
+    const shared: Want[] = [];
+    const todo: Want[] = wanted.map((capability) => ({
       capability,
       trail: [`${asker} wants ${capability}`],
       at: locate?.(capability),
     }));
     for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-      const { capability, trail, at } = next;
-      const rpm = this.#provider(capability, { trail, errors, at });
-      if (rpm === undefined || found.has(rpm.name)) continue;
-      found.set(rpm.name, rpm);
-      for (const need of rpm.requires) {
-        todo.push({ capability: need, trail: [...trail, `${rpm.name} requires ${need}`], at });
+      const { trail, at } = next;
+      const [rpm, another] = this.#providersOf(next);
+      if (another !== undefined) shared.push(next);
+      else if (rpm === undefined) report(errors, this.#nobody(next));
+      else if (!found.has(rpm.name)) {
+        found.set(rpm.name, { rpm, trail, at });
+        for (const need of rpm.requires)
+          todo.push({ capability: need, trail: [...trail, `${rpm.name} requires ${need}`], at });
       }
     }
-    return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    for (const want of shared) {
+      const providers = this.#providersOf(want);
+      if (!providers.some(({ name }) => found.has(name))) report(errors, tooMany(want, providers));
+    }
+    errors.push(...conflictsAmong([...found.values()]));
+    return [...found.values()].map(({ rpm }) => rpm).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  #provider(
-    capability: Capability,
-    report: { trail: Trail; errors: BuildError[]; at: Location | undefined },
-  ): Rpm | undefined {
+  #providersOf({ capability }: Want): readonly Rpm[] {
+    return this.#providers.get(capabilityName(capability)) ?? [];
+  }
+
+  #nobody({ capability, trail, at }: Want): BuildError {
     const name = capabilityName(capability);
-    const providers = this.#providers.get(name) ?? [];
-    const [first, second] = providers;
-    if (first !== undefined && second === undefined) return first;
-    const way = report.trail.join(', ');
-    const problem =
-      first === undefined
-        ? new BuildError('package/no-provider', `Cannot find a package that provides "${name}": ${way}`, {
-            at: report.at,
-            hint: suggest(name, [...this.#providers.keys()]) ?? 'Add it below packages/, or correct the name',
-          })
-        : new BuildError(
-            'package/two-providers',
-            `Cannot choose a package that provides "${name}": ${providers.map((rpm) => `${rpm.name} (packages/${rpm.package})`).join(' and ')} do; ${way}`,
-            {
-              at: report.at,
-              hint: 'Require the package itself rather than the shared name',
-            },
-          );
-    if (!report.errors.some((error) => error.message === problem.message)) report.errors.push(problem);
-    return undefined;
+    const message = `Cannot find a package that provides "${name}": ${trail.join(', ')}`;
+    const hint = suggest(name, [...this.#providers.keys()]) ?? 'Add it below packages/, or correct the name';
+    return new BuildError('package/no-provider', message, { at, hint });
   }
 
   /** Packages in an order in which each comes after what it is built with. Cycles are named with their whole path. */
@@ -116,6 +124,40 @@ export class Catalogue {
     for (const name of names) visit(name, []);
     return order;
   }
+}
+
+function report(errors: BuildError[], problem: BuildError): void {
+  if (!errors.some((error) => error.message === problem.message)) errors.push(problem);
+}
+
+function tooMany({ capability, trail, at }: Want, providers: readonly Rpm[]): BuildError {
+  const names = providers.map((rpm) => `${rpm.name} (packages/${rpm.package})`).join(' and ');
+  const message = `Cannot choose a package that provides "${capabilityName(capability)}": ${names} do; ${trail.join(', ')}`;
+  return new BuildError('package/two-providers', message, {
+    at,
+    hint: 'Require the package itself rather than the shared name',
+  });
+}
+
+/** Each pair once. Conflicts with some versions only are left to rpm. */
+function conflictsAmong(chosen: readonly Chosen[]): BuildError[] {
+  return chosen.flatMap((one, index) =>
+    chosen
+      .slice(index + 1)
+      .filter((other) => excludes(one.rpm, other.rpm) || excludes(other.rpm, one.rpm))
+      .map((other) => conflict(one, other)),
+  );
+}
+
+function excludes(one: Rpm, other: Rpm): boolean {
+  const names = new Set(other.provides.map(capabilityName));
+  return one.conflicts.some((capability) => names.has(capability));
+}
+
+function conflict(one: Chosen, other: Chosen): BuildError {
+  const [first, second] = one.rpm.name < other.rpm.name ? [one, other] : [other, one];
+  const message = `Cannot install ${first.rpm.name} beside ${second.rpm.name}: they exclude each other; ${first.trail.join(', ')}; ${second.trail.join(', ')}`;
+  return new BuildError('package/conflict', message, { at: second.at, hint: 'Leave one of the two out' });
 }
 
 /** `slipway-zlib >= 1.3` -> `slipway-zlib`. */

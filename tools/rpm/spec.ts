@@ -20,6 +20,8 @@ export interface Subpackage {
   readonly arch: string;
   readonly provides: readonly Capability[];
   readonly requires: readonly Capability[];
+  /** What cannot be installed beside it; of its own names, every other package that has one of them. */
+  readonly conflicts: readonly Capability[];
 }
 
 /** What rpm itself says of a spec for one architecture. There is no second list. */
@@ -50,7 +52,7 @@ export const FACTS = 'facts';
 const QUERY = `
 rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n]' "$2"
 rpmspec --target "$1" -q --builtrpms --qf \
-  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n]' "$2"
+  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n][conflicts\\t%{CONFLICTNEVRS}\\n]' "$2"
 `;
 
 /** Asks rpm about one spec. Its output `facts` is tab-separated lines, read by parseFacts. */
@@ -118,6 +120,7 @@ function parseSubpackage(lines: readonly (readonly string[])[]): Subpackage {
     arch,
     provides: values(lines, 'provides'),
     requires: values(lines, 'requires').filter(isRealCapability),
+    conflicts: values(lines, 'conflicts'),
   };
 }
 

@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
 import type { RunContext } from '../graph/task.ts';
-import { runCommand } from '../process/command.ts';
-import { programOf } from '../sandbox/program.ts';
+import { runOnline } from '../sandbox/online.ts';
 
 /** The root's apt with directories of its own: it knows nothing of the host's packages, nor the host of it. */
 export interface Apt {
@@ -58,18 +56,20 @@ export async function prepareApt({ dir }: Apt, sourcesList: string): Promise<voi
 }
 
 /**
- * Runs apt-get and gives what it printed. Unlike all else that runs from a root, it has the network.
+ * Runs apt-get and gives what it printed. It has the network.
  * @throws BuildError sdk/apt-failed
  */
 export async function runApt({ root, dir }: Apt, args: readonly string[], context: RunContext): Promise<string> {
   const lines: string[] = [];
-  const { status } = await runCommand([...bubblewrap(root, dir), '/usr/bin/apt-get', ...args], {
-    env: {},
-    signal: context.signal,
-    onLine: (line) => {
-      lines.push(line);
-      if (!line.startsWith("'")) context.log(line);
-    },
+  const command = {
+    argv: ['/usr/bin/apt-get', ...args],
+    env: { PATH: '/usr/bin:/usr/sbin', LANG: 'C.UTF-8', APT_CONFIG: `${APT}/apt.conf` },
+    layers: [root],
+    directories: { [APT]: dir },
+  };
+  const { status } = await runOnline(command, context, (line) => {
+    lines.push(line);
+    if (!line.startsWith("'")) context.log(line);
   });
   context.signal.throwIfAborted();
   if (status === 0) return lines.join('\n');
@@ -77,30 +77,4 @@ export async function runApt({ root, dir }: Apt, args: readonly string[], contex
   throw new BuildError('sdk/apt-failed', `Cannot solve a tool root: apt-get ${args[0]} exited with status ${status}`, {
     cause: said.length === 0 ? undefined : new Error(said.join('; ')),
   });
-}
-
-function bubblewrap(root: string, dir: string): string[] {
-  const program = programOf(root, 'usr/bin/bwrap');
-  const namespaces = ['--unshare-all', '--share-net', '--die-with-parent', '--uid', '0', '--gid', '0'];
-  const mounts = [
-    '--overlay-src',
-    root,
-    '--tmp-overlay',
-    '/',
-    '--proc',
-    '/proc',
-    '--dev',
-    '/dev',
-    '--tmpfs',
-    '/tmp',
-    '--bind',
-    dir,
-    APT,
-  ];
-  const resolver = ['/etc/resolv.conf', '/etc/hosts']
-    .filter((path) => existsSync(path))
-    .flatMap((path) => ['--ro-bind', path, path]);
-  const environment = { PATH: '/usr/bin:/usr/sbin', LANG: 'C.UTF-8', APT_CONFIG: `${APT}/apt.conf` };
-  const settings = Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]);
-  return [...program, ...namespaces, ...mounts, ...resolver, '--clearenv', ...settings];
 }

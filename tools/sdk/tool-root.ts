@@ -16,6 +16,14 @@ export interface ToolRoot {
   layers(inputs: Inputs): readonly Output[];
 }
 
+/** One root over another. */
+export function stack(below: ToolRoot, above: ToolRoot): ToolRoot {
+  return {
+    tasks: [...below.tasks, ...above.tasks],
+    layers: (inputs) => [...below.layers(inputs), ...above.layers(inputs)],
+  };
+}
+
 /** Raised when the same lock would give another tree. */
 const UNPACK_VERSION = 1;
 const ROOT = 'root';

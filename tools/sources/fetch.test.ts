@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import type { SourceManifest } from '../config/package.ts';
+import type { FileSource } from '../config/package.ts';
 import { BuildError } from '../errors.ts';
 import { runGraph } from '../graph/scheduler.ts';
 import type { GraphResult } from '../graph/scheduler.ts';
@@ -20,7 +20,7 @@ import { file, status, UnrulyServer } from './unruly-server.ts';
 
 const CONTENT = Buffer.from('an archive');
 const SHA512 = createHash('sha512').update(CONTENT).digest('hex');
-const DEBIAN: SourceManifest = {
+const DEBIAN: FileSource = {
   debian: { source: 'libx', version: '1:2.0-1', file: 'libx_2.0.orig.tar.xz' },
   sha512: SHA512,
 };
@@ -45,7 +45,7 @@ function options(mirrors: Partial<Mirrors> = {}, network: FetchOptions['network'
   return { store, network, mirrors: async () => await Promise.resolve({ ...NO_MIRRORS, ...mirrors }) };
 }
 
-function upstream(name: string): SourceManifest {
+function upstream(name: string): FileSource {
   return { url: `${server.origin}/${name}`, mirrors: [`${server.origin}/mirror/${name}`], sha512: SHA512 };
 }
 
@@ -75,7 +75,7 @@ test('a lookaside mirror is asked first, upstream second, its mirrors last', asy
 test('what was fetched once is fetched no more, wherever it is asked for the next time', async () => {
   server.on('/x.tar', file(CONTENT));
   await run(fetchTask(upstream('x.tar'), options()));
-  const elsewhere: SourceManifest = { url: 'http://127.0.0.1:1/x.tar', mirrors: [], sha512: SHA512 };
+  const elsewhere: FileSource = { url: 'http://127.0.0.1:1/x.tar', mirrors: [], sha512: SHA512 };
   const task = fetchTask(elsewhere, options({}, 'offline'));
   const result = await run(task);
   expect(result.outcomes.get(task.id)).toEqual({ type: 'fresh' });

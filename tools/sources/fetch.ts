@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { sourceFileName } from '../config/package.ts';
-import type { SourceManifest } from '../config/package.ts';
+import type { FileSource } from '../config/package.ts';
 import { BuildError } from '../errors.ts';
 import type { Location } from '../errors.ts';
 import type { Outputs, RunContext } from '../graph/task.ts';
@@ -24,7 +24,7 @@ export interface FetchOptions extends Supply {
  * Brings one pinned source. Its key is the digest and the name alone: where the file comes from is no part of what it is, so
  * a new mirror fetches nothing again. One output, named as the file is in the build.
  */
-export function fetchTask(source: SourceManifest, options: FetchOptions): TransferTask {
+export function fetchTask(source: FileSource, options: FetchOptions): TransferTask {
   const file = sourceFileName(source);
   return {
     id: `source/${file}`,
@@ -35,17 +35,17 @@ export function fetchTask(source: SourceManifest, options: FetchOptions): Transf
       key: { file, sha512: source.sha512 },
       run: async (context) => await fetchSource(source, options, context),
     }),
-    lacking: () => offline(file, options.at),
+    lacking: () => notFetched(file, options.at),
   };
 }
 
 async function fetchSource(
-  source: SourceManifest,
+  source: FileSource,
   { store, network, mirrors, at }: FetchOptions,
   context: RunContext,
 ): Promise<Outputs> {
   const name = sourceFileName(source);
-  if (network === 'offline') throw offline(name, at);
+  if (network === 'offline') throw notFetched(name, at);
   const wanted = {
     name,
     algorithm: 'sha512',
@@ -63,7 +63,8 @@ async function fetchSource(
   return { [name]: await store.putFile(file) };
 }
 
-function offline(name: string, at: Location | undefined): BuildError {
+/** What is said without network of a source that the store does not have. */
+export function notFetched(name: string, at: Location | undefined): BuildError {
   return new BuildError(
     'source/offline',
     `Cannot fetch "${name}": the network is off, and the store does not have it`,
@@ -75,9 +76,13 @@ function offline(name: string, at: Location | undefined): BuildError {
 }
 
 /** Lookaside mirrors, then upstream. */
-export function addressesOf(source: SourceManifest, mirrors: Mirrors): readonly Address[] {
-  const name = encodeURIComponent(sourceFileName(source));
-  const lookaside = mirrors.lookaside.map((base) => `${base}/${name}/${source.sha512}/${name}`);
+export function addressesOf(source: FileSource, mirrors: Mirrors): readonly Address[] {
   const upstream = 'debian' in source ? sourceAddresses(source.debian, mirrors) : [source.url, ...source.mirrors];
-  return [...lookaside, ...upstream];
+  return [...lookasideAddresses({ file: sourceFileName(source), sha512: source.sha512 }, mirrors), ...upstream];
+}
+
+/** Where the mirrors of whoever builds keep a file. */
+export function lookasideAddresses({ file, sha512 }: { file: string; sha512: string }, mirrors: Mirrors): string[] {
+  const name = encodeURIComponent(file);
+  return mirrors.lookaside.map((base) => `${base}/${name}/${sha512}/${name}`);
 }
