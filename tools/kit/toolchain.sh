@@ -6,7 +6,7 @@ mkdir -p "$dir"
 others=(--exclude='*aarch64*' --exclude=usr/libexec/gcc-cross --exclude=usr/lib/gcc-cross)
 if [ "$arch" = aarch64 ]; then others=(); fi
 tar -c -C / "${others[@]}" --exclude='usr/bin/bwrap' --exclude='usr/bin/dpkg*' --exclude='usr/bin/gp-*' \
-  usr/bin usr/include usr/lib64 usr/lib/gcc usr/lib/x86_64-linux-gnu usr/libexec/gcc usr/share/bison usr/share/common-licenses \
+  usr/bin usr/include usr/lib64 usr/lib/gcc usr/lib/linux usr/lib/x86_64-linux-gnu usr/libexec/gcc usr/share/bison usr/share/common-licenses \
   $([ "$arch" = x86_64 ] || echo usr/aarch64-linux-gnu usr/lib/gcc-cross usr/libexec/gcc-cross) | tar -x -C "$dir"
 
 wrap() { # wrap PROGRAM UP: UP leads from its directory to the root of the tree
