@@ -135,7 +135,7 @@ test('the descriptor says what DSP0243 asks for, and the machine is the one of t
     items: [
       { ResourceType: '3', VirtualQuantity: '2' },
       { ResourceType: '4', VirtualQuantity: '8192', AllocationUnits: 'byte * 2^20' },
-      { ResourceType: '20', ResourceSubType: 'vmware.nvme.controller', InstanceID: '3' },
+      { ResourceType: '6', ResourceSubType: 'VirtualSCSI', InstanceID: '3' },
       { ResourceType: '17', HostResource: 'ovf:/disk/os-disk', Parent: '3', AddressOnParent: '0' },
       { ResourceType: '17', HostResource: 'ovf:/disk/data-disk', Parent: '3', AddressOnParent: '1' },
       { ResourceType: '10', ResourceSubType: 'VmxNet3', Connection: 'VM Network' },

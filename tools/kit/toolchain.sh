@@ -38,9 +38,17 @@ cat > usr/bin/pkg-config << 'EOF'
 #!/bin/sh
 # What the build programs of a kernel ask for, linked statically.
 case " $* " in
-  *' libelf '*--libs* | *--libs*' libelf '*) echo -lelf -lz -lzstd ;;
+  *' libelf '*--libs* | *--libs*' libelf '*) echo -lelf -lelftree -lz -lzstd ;;
   *' libelf '*) ;;
   *) exit 1 ;;
 esac
 EOF
 chmod 755 usr/bin/gcc usr/bin/pkg-config
+
+# libelf.a of the distribution misses what begins and ends its tree of raw chunks, in which the kernel's programs keep nothing.
+cat > /tmp/elftree.c << 'EOF'
+void eu_search_tree_init(void *tree, void *compare) { (void)tree, (void)compare; }
+void eu_search_tree_fini(void *tree, void *release) { (void)tree, (void)release; }
+EOF
+usr/bin/gcc -O2 -c -o /tmp/elftree.o /tmp/elftree.c
+usr/bin/ar rcD usr/lib/x86_64-linux-gnu/libelftree.a /tmp/elftree.o

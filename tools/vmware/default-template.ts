@@ -71,10 +71,10 @@ function items(disks: readonly string[]): string {
     ],
     [
       ['Address', '0'],
-      ['ElementName', 'NVMe controller'],
+      ['ElementName', 'Paravirtual SCSI controller'],
       ['InstanceID', CONTROLLER],
-      ['ResourceSubType', 'vmware.nvme.controller'],
-      ['ResourceType', '20'],
+      ['ResourceSubType', 'VirtualSCSI'],
+      ['ResourceType', '6'],
     ],
     ...disks.map((name, index): Item => [
       ['AddressOnParent', String(index)],
