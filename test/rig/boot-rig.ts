@@ -1,4 +1,4 @@
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,7 +8,8 @@ import { Store } from '../../tools/graph/store.ts';
 import { planLayout, type Partition } from '../../tools/image/layout.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
-import { toolRoot } from '../../tools/sdk/tool-root.ts';
+import { toolRoot, type ToolRoot } from '../../tools/sdk/tool-root.ts';
+import { flashTask } from '../../tools/secure-boot/efi-vars.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { overlayDisk, unpackDisk, type Drive } from '../../tools/vm/disk.ts';
 import { bootVm, type Machine } from '../../tools/vm/machine.ts';
@@ -16,10 +17,21 @@ import type { Firmware } from '../../tools/vm/qemu.ts';
 import { VmTools } from '../../tools/vm/tools.ts';
 import { CHECKOUT, SHARED_STORE } from './rig.ts';
 
-const VARIANT = 'metal-dev';
-const MIB = 1024 * 1024;
+export const MIB = 1024 * 1024;
 
-/** The image of metal-dev, built if the store lacks it, and machines that boot it. The image itself is never written. */
+/** What becomes of a file. */
+export interface FileChange {
+  readonly path: string;
+  readonly change: (content: Buffer) => Buffer;
+}
+
+export interface BootRigOptions {
+  /** Where the variant is; this one unless told. */
+  readonly checkout?: string;
+  readonly variant?: string;
+}
+
+/** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
 export class BootRig implements AsyncDisposable {
   readonly #tools: VmTools;
   readonly #dir: string;
@@ -34,10 +46,10 @@ export class BootRig implements AsyncDisposable {
     this.#partitions = parts.partitions;
   }
 
-  static async create(): Promise<BootRig> {
-    const image = await buildImage();
-    const project = readProject(CHECKOUT);
-    const variant = findVariant(project, VARIANT);
+  static async create({ checkout = CHECKOUT, variant: name = 'metal-dev' }: BootRigOptions = {}): Promise<BootRig> {
+    const image = await buildImage(checkout, name);
+    const project = readProject(checkout);
+    const variant = findVariant(project, name);
     const { disks } = planLayout({ image: variant.image, osName: project.release.name });
     return new BootRig({
       tools: await vmTools(),
@@ -59,13 +71,53 @@ export class BootRig implements AsyncDisposable {
     return await unpackDisk(this.#tools, { path: this.#image, form: 'raw.lz4' }, dir);
   }
 
-  /** Boots a disk, or the image as it was built, on a volume of 8 GiB. */
-  async boot(firmware: Firmware, disk?: Drive): Promise<Machine> {
+  /** Programs that look into disks, and change them. */
+  get tools(): VmTools {
+    return this.#tools;
+  }
+
+  /** A folder that goes with the rig. */
+  async makeDir(): Promise<string> {
+    return await mkdtemp(join(this.#dir, 'work-'));
+  }
+
+  /**
+   * Boots a disk, or the image as it was built, on a volume of 8 GiB. Under Secure Boot its flash memory starts as `variables`; `more`
+   * disks come behind.
+   */
+  async boot(
+    firmware: Firmware,
+    disk?: Drive,
+    { variables, more = [] }: { readonly variables?: string; readonly more?: readonly Drive[] } = {},
+  ): Promise<Machine> {
     this.#disks += 1;
     const path = join(this.#dir, `overlay-${this.#disks}.qcow2`);
     const overlay = await overlayDisk(this.#tools, disk ?? (await this.copy()), { path, sizeGiB: 8 });
-    const hardware = { firmware, drives: [overlay], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
-    return await bootVm(this.#tools, { arch: 'x86_64', ...hardware });
+    const hardware = { firmware, drives: [overlay, ...more], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
+    const keys = variables === undefined ? {} : { variables };
+    return await bootVm(this.#tools, { arch: 'x86_64', ...hardware, ...keys });
+  }
+
+  /** Changes one file of an ext4 partition on a raw disk. */
+  async changeFile({ path: disk }: Drive, key: string, { path, change }: FileChange): Promise<void> {
+    const dir = await this.makeDir();
+    const [image, file] = [join(dir, 'partition'), join(dir, 'file')];
+    const { startMiB, sizeMiB } = this.partition(key);
+    await this.#tools.run('bin/dd', [`if=${disk}`, `of=${image}`, 'bs=1M', `skip=${startMiB}`, `count=${sizeMiB}`]);
+    await this.#tools.run('sbin/debugfs', ['-R', `dump ${path} ${file}`, image]);
+    await writeFile(file, change(await readFile(file)));
+    await this.#tools.run('sbin/debugfs', ['-w', '-R', `rm ${path}`, image]);
+    await this.#tools.run('sbin/debugfs', ['-w', '-R', `write ${file} ${path}`, image]);
+    await this.#tools.run('bin/dd', [`if=${image}`, `of=${disk}`, 'bs=1M', `seek=${startMiB}`, 'conv=notrunc']);
+  }
+
+  /** Changes one file of the EFI system partition on a raw disk. */
+  async changeEspFile({ path: disk }: Drive, { path, change }: FileChange): Promise<void> {
+    const file = join(await this.makeDir(), 'file');
+    const image = `${disk}@@${this.partition('EFI-SYSTEM').startMiB}M`;
+    await this.#tools.run('bin/mcopy', ['-i', image, `::${path}`, file]);
+    await writeFile(file, change(await readFile(file)));
+    await this.#tools.run('bin/mcopy', ['-o', '-i', image, file, `::${path}`]);
   }
 
   /** A partition's GUID on a raw disk. */
@@ -106,28 +158,47 @@ export async function flipBit({ path }: Drive, partition: Partition, offset: num
   await file.write(Buffer.of(byte.readUInt8() ^ 1), 0, 1, position);
 }
 
-async function buildImage(): Promise<string> {
+async function buildImage(checkout: string, variant: string): Promise<string> {
   const lines: string[] = [];
-  const argv = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts'), 'build', '--variant', VARIANT];
+  const program = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
+  const argv = [...program, '-C', checkout, 'build', '--variant', variant];
   const env = { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' };
   const { status } = await runCommand(argv, { cwd: CHECKOUT, env, onLine: (line) => lines.push(line) });
-  if (status !== 0) throw new Error(`Cannot build ${VARIANT}:\n${lines.slice(-40).join('\n')}`);
-  const dir = join(CHECKOUT, 'build', 'images', `x86_64-${VARIANT}`, 'latest');
-  const image = (await readdir(dir)).find((name) => name.endsWith(`-${VARIANT}-x86_64.img.lz4`));
+  if (status !== 0) throw new Error(`Cannot build ${variant}:\n${lines.slice(-40).join('\n')}`);
+  const dir = join(checkout, 'build', 'images', `x86_64-${variant}`, 'latest');
+  const image = (await readdir(dir)).find((name) => name.endsWith(`-${variant}-x86_64.img.lz4`));
   if (image === undefined) throw new Error(`Expected an image in ${dir}`);
   return join(dir, image);
 }
 
 async function vmTools(): Promise<VmTools> {
-  await using store = await Store.open(SHARED_STORE);
-  const root = toolRoot('vm', {
-    store,
-    sandbox: new BubblewrapSandbox(store),
-    network: 'online',
-    mirrors: () => findMirrors(),
+  return await withVmRoot(async ({ store, root }) => {
+    const [tree] = root.layers(await runGraph(root.tasks, { store, ...QUIET }));
+    if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
+    return new VmTools(store.pathOf(tree));
   });
-  const limits = { cores: 2, memoryMiB: 2048, signal: new AbortController().signal };
-  const [tree] = root.layers(await runGraph(root.tasks, { store, sink: () => undefined, ...limits }));
-  if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
-  return new VmTools(store.pathOf(tree));
+}
+
+/** Flash memory with the variables of an efi-vars.json. */
+export async function makeFlash(variables: string): Promise<string> {
+  return await withVmRoot(async ({ store, sandbox, root }) => {
+    const task = flashTask({ sandbox, tools: root }, await readFile(variables, 'utf8'), 'x86_64');
+    const result = await runGraph([task], { store, ...QUIET });
+    return store.pathOf(result.output(task, 'variables.fd'));
+  });
+}
+
+const QUIET = { cores: 2, memoryMiB: 2048, signal: new AbortController().signal, sink: () => undefined };
+
+interface VmRoot {
+  readonly store: Store;
+  readonly sandbox: BubblewrapSandbox;
+  readonly root: ToolRoot;
+}
+
+async function withVmRoot<T>(work: (vm: VmRoot) => Promise<T>): Promise<T> {
+  await using store = await Store.open(SHARED_STORE);
+  const sandbox = new BubblewrapSandbox(store);
+  const root = toolRoot('vm', { store, sandbox, network: 'online', mirrors: () => findMirrors() });
+  return await work({ store, sandbox, root });
 }

@@ -59,6 +59,12 @@ export class Rig implements AsyncDisposable {
     return this.makeWith({}, ...argv);
   }
 
+  /** The same, of what has to work before a test can begin. */
+  async succeed(...argv: readonly string[]): Promise<void> {
+    const { status, stderr } = await this.make(...argv);
+    if (status !== 0) throw new Error(`Cannot ${argv.join(' ')}: ${stderr}`);
+  }
+
   async makeWith(
     { env = {}, killWhen, killBy = 'SIGKILL' }: RunOptions,
     ...argv: readonly string[]

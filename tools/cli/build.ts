@@ -1,3 +1,5 @@
+import { join, resolve } from 'node:path';
+
 import type { Command } from 'commander';
 
 import { compareContents, readContents } from '../image/contents.ts';
@@ -5,33 +7,42 @@ import { placeArtifacts } from '../image/place.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { buildPackage } from '../recipe/build-package.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
-import { runPhase } from '../recipe/workbench.ts';
+import { buildImages, buildUnsigned } from '../recipe/sign-image.ts';
+import type { BuiltImages } from '../recipe/sign-image.ts';
+import type { VariantPlan } from '../recipe/variant.ts';
+import { assertHasKeys, readProfile } from '../secure-boot/profile.ts';
+import type { Profile } from '../secure-boot/profile.ts';
+import { writeRequest } from '../secure-boot/request.ts';
+import { signWithFiles } from '../secure-boot/signer.ts';
 import { describeImages, describePackage, imagesToJson } from './describe.ts';
 import type { BuiltImage } from './describe.ts';
-import { addRunFlags, addTargetFlags } from './flags.ts';
-import type { RunFlags, TargetFlags } from './flags.ts';
+import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
+import type { Bench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface BuildFlags extends TargetFlags, RunFlags {
+interface BuildFlags extends TargetFlags, RunFlags, ProfileFlags {
   readonly package?: string;
+  readonly signLater?: string;
 }
 
 export function addBuild(program: Command, run: RunVerb): void {
   const command = program
     .command('build')
     .description('Build images of a variant from source, and put them below build/images/');
-  addRunFlags(addTargetFlags(command))
+  addProfileFlag(addRunFlags(addTargetFlags(command)))
     .option('--all', 'every variant, for every architecture it lists')
     .option('--package <name>', 'one package instead, with all it is built with')
+    .option('--sign-later <folder>', 'write what has to be signed to a folder; "sign --from" goes on from there')
     .addHelpText(
       'after',
       example('build --variant metal-dev', 'build --package systemd', 'build --variant metal-dev --offline --cores 8'),
     )
     .action((flags: BuildFlags) =>
       run((session) =>
-        flags.package === undefined ? buildImages(session, flags) : buildOne(session, flags, flags.package),
+        flags.package === undefined ? buildVariants(session, flags) : buildOne(session, flags, flags.package),
       ),
     );
 }
@@ -42,12 +53,25 @@ async function buildOne(session: Session, flags: BuildFlags, name: string): Prom
   session.result(describePackage(built), built);
 }
 
-export async function buildImages(session: Session, flags: BuildFlags): Promise<void> {
+export async function buildVariants(session: Session, flags: BuildFlags): Promise<void> {
   await using bench = await openBench(session, flags);
   const buildId = await readBuildId(bench.project.dir, session.host.home);
   const plans = await planTargets(bench, flags, buildId);
-  const tasks = [...new Set(plans.flatMap((plan) => plan.artifacts.map(({ task }) => task)))];
-  const result = await runPhase(bench, 'Build', tasks);
+  // Before anything is built: an hour later is a bad time to hear of a key.
+  const profile = plans.some(({ signing }) => signing !== undefined)
+    ? readProfile(bench.project.dir, flags.sbkeys, new Date())
+    : undefined;
+  if (profile !== undefined && flags.signLater !== undefined) {
+    await leaveForSigner(session, bench, { plans, profile, folder: resolve(flags.signLater) });
+    return;
+  }
+  if (profile !== undefined) assertHasKeys(profile);
+  const signing = profile === undefined ? undefined : { profile, sign: signWithFiles.bind(undefined, profile) };
+  await placeImages(session, bench, await buildImages(bench, plans, signing));
+}
+
+/** Puts what was built below build/images/, and tells of it. */
+export async function placeImages(session: Session, bench: Bench, { plans, result }: BuiltImages): Promise<void> {
   const images: BuiltImage[] = [];
   for (const plan of plans) {
     const { dir } = bench.project;
@@ -61,4 +85,26 @@ export async function buildImages(session: Session, flags: BuildFlags): Promise<
     images: imagesToJson(images),
     statistics: result.statistics,
   });
+}
+
+interface Later {
+  readonly plans: readonly VariantPlan[];
+  readonly profile: Profile;
+  readonly folder: string;
+}
+
+async function leaveForSigner(session: Session, bench: Bench, { plans, profile, folder }: Later): Promise<void> {
+  const unsigned = await buildUnsigned(bench, plans, profile);
+  const requests = unsigned.map(({ plan, items }) => {
+    const image = `${plan.arch}-${plan.variant.name}`;
+    const dir = unsigned.length === 1 ? folder : join(folder, image);
+    writeRequest(dir, image, { profile, files: items });
+    return { image, dir, variant: plan.variant.name, arch: plan.arch, files: items.map(({ name }) => name) };
+  });
+  const lines = requests.flatMap(({ variant, arch, dir, files }) => [
+    `${variant} for ${arch}: ${files.join(', ')} wait for their signatures in ${dir}`,
+    `Where the keys are: ${session.command} sign ${dir}`,
+    `Then, here: ${session.command} sign --from ${dir} --variant ${variant} --arch ${arch}`,
+  ]);
+  session.result(lines.join('\n'), { requests });
 }

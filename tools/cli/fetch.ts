@@ -26,6 +26,7 @@ export function addFetch(program: Command, run: RunVerb): void {
         const { statistics } = await runPhase(bench, 'Fetch', [
           ...bench.sdk.tasks,
           ...bench.imageTools.tasks,
+          ...bench.kitTools.tasks,
           ...vm.tasks,
           ...sources,
         ]);

@@ -28,6 +28,15 @@ export function addTargetFlags(command: Command): Command {
     );
 }
 
+/** Which Secure Boot keys. */
+export interface ProfileFlags {
+  readonly sbkeys: string;
+}
+
+export function addProfileFlag(command: Command): Command {
+  return command.option('--sbkeys <profile>', 'Secure Boot keys, a folder below sbkeys/', 'local');
+}
+
 export function addRunFlags(command: Command): Command {
   return command
     .option('--cores <n>', 'cores to use', parseCount)

@@ -39,6 +39,7 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     sandbox,
     sdk: toolRoot('sdk', { ...supply, sandbox }),
     imageTools: toolRoot('image', { ...supply, sandbox }),
+    kitTools: toolRoot('kit', { ...supply, sandbox }),
     sources: new Sources({ ...supply, sandbox, settings: goSettings(host.environment, host.home) }),
     network: supply.network,
     sink,

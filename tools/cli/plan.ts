@@ -6,6 +6,7 @@ import type { Because } from '../graph/events.ts';
 import type { Task } from '../graph/task.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
+import { unsignedTasks } from '../recipe/variant.ts';
 import { formatTable } from '../report/format.ts';
 import { addRunFlags, addTargetFlags } from './flags.ts';
 import type { RunFlags, TargetFlags } from './flags.ts';
@@ -27,7 +28,7 @@ export function addPlan(program: Command, run: RunVerb): void {
       run(async (session) => {
         await using bench = await openBench(session, flags);
         const plans = await planTargets(bench, flags, await readBuildId(bench.project.dir, session.host.home));
-        const targets = [...new Set(plans.flatMap((plan) => plan.artifacts.map(({ task }) => task)))];
+        const targets = [...new Set(plans.flatMap(unsignedTasks))];
         const verdicts = [...planGraph(targets, bench.store)];
         session.result(
           describePlan(verdicts, flags.fresh === true),

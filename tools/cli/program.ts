@@ -14,12 +14,14 @@ import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
 import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
+import { addSbkeys } from './sbkeys.ts';
 import { addSchema } from './schema.ts';
 import { addSdk } from './sdk.ts';
 import { EXIT, runSession } from './session.ts';
 import type { Globals, RunVerb, Verb } from './session.ts';
 import { addShell } from './shell.ts';
 import { addSsm } from './ssm.ts';
+import { addSign } from './sign.ts';
 import { addSources } from './sources.ts';
 
 const VERBS: readonly Verb[] = [
@@ -38,6 +40,8 @@ const VERBS: readonly Verb[] = [
   addAmi,
   addSsm,
   addRelease,
+  addSign,
+  addSbkeys,
   addSources,
   addSdk,
   addSchema,

@@ -13,9 +13,9 @@ import { wantedVariant } from '../recipe/plan-targets.ts';
 import { findBuiltImage, findDisks } from '../recipe/publish-image.ts';
 import { createImages } from './ami-create.ts';
 import { share } from './ami-share.ts';
-import { buildImages } from './build.ts';
-import { addRunFlags } from './flags.ts';
-import type { RunFlags } from './flags.ts';
+import { buildVariants } from './build.ts';
+import { addProfileFlag, addRunFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags } from './flags.ts';
 import { example } from './help.ts';
 import { addPublishFlags } from './publish-flags.ts';
 import type { PublishFlags } from './publish-flags.ts';
@@ -24,7 +24,7 @@ import type { ReleaseStep } from './release-state.ts';
 import type { RunVerb, Session } from './session.ts';
 import { promote, setParameters } from './ssm.ts';
 
-interface ReleaseFlags extends PublishFlags, RunFlags {
+interface ReleaseFlags extends PublishFlags, RunFlags, ProfileFlags {
   readonly steps?: readonly ReleaseStep[];
   readonly again?: boolean;
   readonly repo?: string;
@@ -38,7 +38,7 @@ interface ReleaseFlags extends PublishFlags, RunFlags {
 }
 
 export function addRelease(program: Command, run: RunVerb): void {
-  addRunFlags(addPublishFlags(program.command('release')))
+  addProfileFlag(addRunFlags(addPublishFlags(program.command('release'))))
     .description(
       `Bring a variant to its users: ${RELEASE_STEPS.join(', ')}; what is done stays done when it is run again`,
     )
@@ -104,7 +104,7 @@ function openState({ globals }: Session, flags: ReleaseFlags): ReleaseState {
 async function perform(session: Session, flags: ReleaseFlags, step: ReleaseStep): Promise<void> {
   switch (step) {
     case 'build':
-      return await buildImages(session, flags);
+      return await buildVariants(session, flags);
     case 'repo':
       // Over the output of a run that was killed; the repository on top of which it is made is the one that is published.
       return await (await import('./repo-create.ts')).create(session, { ...flags, replace: true });

@@ -4,18 +4,22 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { ARCHES } from '../config/arch.ts';
+import type { Arch } from '../config/arch.ts';
 import { planLayout } from '../image/layout.ts';
-import { findDisks, openDrives, prepareVmTools } from '../recipe/boot-image.ts';
+import { findDisks, openDrives, prepareVariables, prepareVmTools } from '../recipe/boot-image.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
+import { readProfile } from '../secure-boot/profile.ts';
 import { HOW_TO_LEAVE, runInTerminal } from '../vm/terminal.ts';
-import type { Firmware } from '../vm/qemu.ts';
-import { addTargetFlags, parseCount, parseMemory } from './flags.ts';
-import type { TargetFlags } from './flags.ts';
+import { FIRMWARES } from '../vm/qemu.ts';
+import type { Firmware, Hardware } from '../vm/qemu.ts';
+import { addProfileFlag, addTargetFlags, parseCount, parseMemory } from './flags.ts';
+import type { ProfileFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
+import type { Bench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface MachineFlags extends TargetFlags {
+interface MachineFlags extends TargetFlags, ProfileFlags {
   readonly firmware: Firmware;
   readonly memory: number;
   readonly cores: number;
@@ -26,13 +30,13 @@ interface MachineFlags extends TargetFlags {
 const MAX_CORES = 4;
 
 export function addRun(program: Command, run: RunVerb): void {
-  addTargetFlags(program.command('run'))
+  addProfileFlag(addTargetFlags(program.command('run')))
     .description('Boot the newest image of a variant in QEMU, its console in this terminal; writes are forgotten')
-    .addOption(new Option('--firmware <kind>', 'what starts the machine').choices(['bios', 'uefi']).default('uefi'))
+    .addOption(new Option('--firmware <kind>', 'what starts the machine').choices(FIRMWARES).default('uefi'))
     .option('--memory <size>', 'memory of the machine', parseMemory, 2048)
     .option('--cores <n>', 'cores of the machine', parseCount, Math.min(availableParallelism(), MAX_CORES))
     .option('--offline', 'open no connection to fetch QEMU, and give the machine no way out')
-    .addHelpText('after', example('run --variant metal-dev', 'run --variant metal-dev --firmware bios --memory 4GiB'))
+    .addHelpText('after', example('run --variant metal-dev', 'run --variant metal-dev --firmware secure-boot'))
     .action((flags: MachineFlags) => run((session) => boot(session, flags)));
 }
 
@@ -42,6 +46,7 @@ async function boot(session: Session, { offline, ...flags }: MachineFlags): Prom
   const arch = flags.arch ?? variant.arches[0] ?? ARCHES[0];
   const files = findDisks(bench, variant, arch);
   const tools = await prepareVmTools(bench, bench.supply);
+  const firmware = await firmwareOf(bench, flags, arch);
   await using work = bench.store.makeWorkDir();
   const { volumes } = planLayout({ image: variant.image, osName: bench.project.release.name });
   const drives = await openDrives(tools, files, { dir: work.path, sizeGiB: volumes.dataGiB ?? volumes.osGiB });
@@ -52,10 +57,21 @@ async function boot(session: Session, { offline, ...flags }: MachineFlags): Prom
   });
   await runInTerminal(tools, {
     arch,
-    firmware: arch === 'aarch64' ? 'uefi' : flags.firmware,
+    ...firmware,
     drives,
     memoryMiB: flags.memory,
     cores: flags.cores,
     network: offline === true ? 'isolated' : 'outgoing',
   });
+}
+
+/** What starts the machine, and under Secure Boot what it is to trust. */
+async function firmwareOf(
+  bench: Bench,
+  { firmware, sbkeys }: MachineFlags,
+  arch: Arch,
+): Promise<Pick<Hardware, 'firmware' | 'variables'>> {
+  if (firmware !== 'secure-boot') return { firmware: arch === 'aarch64' ? 'uefi' : firmware };
+  const profile = readProfile(bench.project.dir, sbkeys, new Date());
+  return { firmware, variables: await prepareVariables(bench, bench.supply, { profile, arch }) };
 }

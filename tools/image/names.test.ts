@@ -4,6 +4,7 @@ import {
   BOOT_SUFFIX,
   diskSuffix,
   fileName,
+  KMOD_KIT_SUFFIX,
   linkNames,
   rootSuffix,
   variantDirectory,
@@ -32,6 +33,10 @@ test('linkNames() gives three names that outlive the build', () => {
     'slipway-aws-k8s-1.21-x86_64-1.2.0-boot.ext4.lz4',
     'slipway-aws-k8s-1.21-x86_64-v1.2.0-boot.ext4.lz4',
   ]);
+});
+
+test('linkNames() of a kit has the name that people look for, too', () => {
+  expect(linkNames(NAME, KMOD_KIT_SUFFIX).at(-1)).toBe('aws-k8s-1.21-x86_64-kmod-kit-v1.2.0.tar.xz');
 });
 
 test('directories tell the variant, then the build', () => {

@@ -27,7 +27,13 @@ export function fileName(name: ImageName, suffix: string): string {
 
 /** Names that outlive a build: without version, with it, and as people write it. */
 export function linkNames(name: ImageName, suffix: string): string[] {
-  return ['', `-${name.version}`, `-v${name.version}`].map((version) => `${stem(name)}${version}${suffix}`);
+  const links = ['', `-${name.version}`, `-v${name.version}`].map((version) => `${stem(name)}${version}${suffix}`);
+  return suffix === KMOD_KIT_SUFFIX ? [...links, `${kmodKitName(name)}.tar.xz`] : links;
+}
+
+/** What the kit is called where people look for one, and the folder in it. */
+export function kmodKitName({ variant, arch, version }: ImageName): string {
+  return `${variant}-${arch}-kmod-kit-v${version}`;
 }
 
 function stem({ osName, variant, arch }: ImageName): string {
@@ -36,14 +42,15 @@ function stem({ osName, variant, arch }: ImageName): string {
 
 export const BOOT_SUFFIX = '-boot.ext4.lz4';
 export const VERITY_SUFFIX = '-root.verity.lz4';
+export const OVA_SUFFIX = '.ova';
+export const KMOD_KIT_SUFFIX = '-kmod-kit.tar.xz';
 export const INVENTORY_SUFFIX = '-inventory.json';
 export const PACKAGES_SUFFIX = '-packages.json';
-export const KMOD_KIT_SUFFIX = '-kmod-kit.tar.xz';
 export const MIGRATIONS_SUFFIX = '-migrations.tar';
 
 /** As those who build modules ask a repository of updates for it. */
-export function kmodKitTarget({ variant, arch, version }: ImageName): string {
-  return `${variant}-${arch}-kmod-kit-v${version}.tar.xz`;
+export function kmodKitTarget(name: ImageName): string {
+  return `${kmodKitName(name)}.tar.xz`;
 }
 
 export function rootSuffix(type: 'erofs' | 'ext4'): string {

@@ -1,6 +1,7 @@
 /** One function for each thing that fills a partition. */
 import type { Release } from '../config/release.ts';
-import type { Task } from '../graph/task.ts';
+import type { Output, Task } from '../graph/task.ts';
+import type { ActionInput } from '../sandbox/action.ts';
 import { grubConfig, ROOT_HASH } from './boot-config.ts';
 import { fitting, type PartitionImage } from './fit.ts';
 import { hasPolicy, LABEL_SCRIPT, labelFiles } from './labels.ts';
@@ -15,6 +16,11 @@ export interface ImageBench extends StepBench {
 }
 
 export type RootType = 'erofs' | 'ext4';
+
+export interface FileOutput {
+  readonly task: Task;
+  readonly output: string;
+}
 
 const BLOCK_BYTES = 4096;
 
@@ -76,13 +82,64 @@ export interface BootOptions {
 }
 
 /** The kernel, and what GRUB is to tell it. */
-export function bootTask(bench: ImageBench, { install, root, verity, kernelParameters }: BootOptions): PartitionImage {
-  const { release, variant, layout } = bench;
+export function bootTask(bench: ImageBench, options: BootOptions): PartitionImage {
   return image(bench, 'boot', {
+    ...bootStep(bench, options, 'unsigned'),
     kind: 'boot',
     title: 'Make the boot file system',
     script: 'boot.sh',
-    helpers: [LABEL_SCRIPT, 'shrunk-ext4.sh'],
+    helpers: ['boot-files.sh', LABEL_SCRIPT, 'shrunk-ext4.sh'],
+    outputs: ['boot.img'],
+  });
+}
+
+/** What of a boot partition is signed before there is one: outputs `vmlinuz` and `grub.cfg`. */
+export function bootFilesTask(bench: ImageBench, options: BootOptions): Task {
+  return stepTask(bench, {
+    ...bootStep(bench, options, 'signed'),
+    kind: 'boot-files',
+    title: 'Take out what is signed',
+    script: 'take-boot-files.sh',
+    helpers: ['boot-files.sh'],
+    outputs: ['vmlinuz', 'grub.cfg'],
+  });
+}
+
+/** The boot partition with files in place of its own, and beside them: path in it -> file. */
+export function signedBootTask(
+  bench: ImageBench,
+  install: Task,
+  files: ReadonlyMap<string, FileOutput>,
+): PartitionImage {
+  const entries = [...files];
+  return image(bench, 'boot', {
+    kind: 'boot',
+    title: 'Make the boot file system, signed',
+    script: 'boot.sh',
+    helpers: ['boot-files.sh', LABEL_SCRIPT, 'shrunk-ext4.sh'],
+    needs: [install, ...entries.map(([, { task }]) => task)],
+    sees: (inputs) => {
+      const tar = inputs.output(install, 'boot.tar');
+      const own = entries.map(([path, { task, output }]) => [`signed/${path}`, inputs.output(task, output)] as const);
+      const uuid = contentUuid({
+        of: 'boot',
+        from: [tar, ...own.map(([, file]) => file)].map(({ digest }) => digest.hash),
+      });
+      return {
+        env: { UUID: uuid, SIZE_MIB: String(partitionOf(bench.layout, 'boot').sizeMiB) },
+        files: { 'boot.tar': tar, ...labelFiles(inputs, install), ...Object.fromEntries(own) },
+      };
+    },
+    outputs: ['boot.img'],
+  });
+}
+
+function bootStep(
+  { release, variant, layout }: ImageBench,
+  { install, root, verity, kernelParameters }: BootOptions,
+  chain: 'signed' | 'unsigned',
+): Pick<Step, 'needs' | 'sees'> {
+  return {
     needs: [install, root.task, verity.task],
     sees: (inputs) => {
       const tar = inputs.output(install, 'boot.tar');
@@ -92,6 +149,7 @@ export function bootTask(bench: ImageBench, { install, root, verity, kernelParam
         kernelParameters,
         selinux: hasPolicy(inputs, install),
         verity: { dataBlocks: size / BLOCK_BYTES, rootHash: ROOT_HASH, salt: saltOf(hash) },
+        signed: chain === 'signed',
       });
       const uuid = contentUuid({ of: 'boot', from: [tar.digest.hash, hash, config] });
       return {
@@ -104,8 +162,7 @@ export function bootTask(bench: ImageBench, { install, root, verity, kernelParam
         },
       };
     },
-    outputs: ['boot.img'],
-  });
+  };
 }
 
 /** GRUB for UEFI. */
@@ -117,12 +174,42 @@ export function espTask(bench: ImageBench, grub: Task): PartitionImage {
     needs: [grub],
     sees: (inputs) => {
       const tree = inputs.output(grub, 'tree');
-      const volumeId = contentId({ of: 'esp', from: [tree.digest.hash] });
-      const sizeMiB = partitionOf(bench.layout, 'esp').sizeMiB;
-      return { env: { VOLUME_ID: volumeId, SIZE_MIB: String(sizeMiB) }, files: { grub: tree } };
+      return { env: espEnv(bench, [tree]), files: { grub: tree } };
     },
     outputs: ['esp.img'],
   });
+}
+
+/** A signed boot loader: names below EFI/BOOT -> file, and texts beside them. */
+export function signedEspTask(
+  bench: ImageBench,
+  files: ReadonlyMap<string, FileOutput>,
+  certificate: ActionInput,
+): PartitionImage {
+  return image(bench, 'esp', {
+    kind: 'esp',
+    title: 'Make the EFI system partition, signed',
+    script: 'esp.sh',
+    needs: [...files.values()].map(({ task }) => task),
+    sees: (inputs) => {
+      const own = [...files].map(
+        ([name, { task, output }]) => [`signed/${name}`, inputs.output(task, output)] as const,
+      );
+      return {
+        env: espEnv(
+          bench,
+          own.map(([, file]) => file),
+        ),
+        files: { ...Object.fromEntries(own), 'signed/db.pem': certificate },
+      };
+    },
+    outputs: ['esp.img'],
+  });
+}
+
+function espEnv({ layout }: ImageBench, content: readonly Output[]): Readonly<Record<string, string>> {
+  const volumeId = contentId({ of: 'esp', from: content.map(({ digest }) => digest.hash) });
+  return { VOLUME_ID: volumeId, SIZE_MIB: String(partitionOf(layout, 'esp').sizeMiB) };
 }
 
 /** GRUB for PC BIOS; beside the partition's image it gives `mbr.img`, for the disk's first sector. */

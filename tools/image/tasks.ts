@@ -5,14 +5,28 @@
 import type { Arch } from '../config/arch.ts';
 import type { Release } from '../config/release.ts';
 import type { Variant } from '../config/variant.ts';
-import { BuildError } from '../errors.ts';
 import type { Task } from '../graph/task.ts';
+import type { ActionInput } from '../sandbox/action.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 import { compressedTask, diskTask } from './disk.ts';
+import type { PartitionImage } from './fit.ts';
 import { planLayout } from './layout.ts';
 import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, PACKAGES_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
-import { biosTask, bootTask, espTask, freshTask, rootTask, verityTask, type ImageBench } from './partitions.ts';
+import {
+  biosTask,
+  bootFilesTask,
+  bootTask,
+  espTask,
+  freshTask,
+  rootTask,
+  signedBootTask,
+  signedEspTask,
+  verityTask,
+  type BootOptions,
+  type FileOutput,
+  type ImageBench,
+} from './partitions.ts';
 
 export interface ImageOptions {
   readonly sandbox: Sandbox;
@@ -35,38 +49,90 @@ export interface Artifact {
   readonly output: string;
 }
 
-/** @throws BuildError image/disk-too-large, image/cannot-sign */
+/** @throws BuildError image/disk-too-large */
 export function imageTasks(options: ImageOptions): readonly Artifact[] {
-  const { variant, arch, release, buildId, install, grub, sandbox, tools } = options;
+  const foundation = lay(options);
+  const { bench, boot } = foundation;
+  const chain = { esp: espTask(bench, options.grub), boot: bootTask(bench, boot) };
+  return [...disksAndBoot(foundation, options, chain), ...foundation.artifacts];
+}
+
+/** A boot chain that came back from the signer. */
+export interface SignedFiles {
+  /** Name below EFI/BOOT of the ESP -> file. */
+  readonly esp: ReadonlyMap<string, FileOutput>;
+  /** Path in the boot partition -> file. */
+  readonly boot: ReadonlyMap<string, FileOutput>;
+  /** What firmware has to know, in PEM. */
+  readonly certificate: ActionInput;
+}
+
+/** An image whose boot chain is signed, in two parts: no key has a part in the first one. */
+export interface SignableImage {
+  /** What no signature reaches. */
+  readonly artifacts: readonly Artifact[];
+  /** Has the outputs `vmlinuz` and `grub.cfg`, to be signed. */
+  readonly bootFiles: Task;
+  /** The rest, for signed files: boot, ESP and the disks. */
+  finish(signed: SignedFiles): readonly Artifact[];
+}
+
+/** @throws BuildError image/disk-too-large */
+export function signableImage(options: ImageOptions): SignableImage {
+  const foundation = lay(options);
+  const { bench, boot, artifacts } = foundation;
+  return {
+    artifacts,
+    bootFiles: bootFilesTask(bench, boot),
+    finish: (signed) =>
+      disksAndBoot(foundation, options, {
+        esp: signedEspTask(bench, signed.esp, signed.certificate),
+        boot: signedBootTask(bench, options.install, signed.boot),
+      }),
+  };
+}
+
+interface Foundation {
+  readonly bench: ImageBench;
+  readonly boot: BootOptions;
+  readonly artifacts: readonly Artifact[];
+}
+
+/** Root and what vouches for it. */
+function lay({ variant, arch, release, buildId, install, sandbox, tools }: ImageOptions): Foundation {
   const { image } = variant;
-  if (image.features['uefi-secure-boot']) throw cannotSign(variant.name);
   const layout = planLayout({ image, osName: release.name });
   const bench: ImageBench = { sandbox, tools, variant: variant.name, arch, release, layout };
   const rootType = image.features['erofs-root'] ? 'erofs' : 'ext4';
-
   const root = rootTask(bench, { install, buildId, type: rootType });
   const verity = verityTask(bench, root);
-  const boot = bootTask(bench, { install, root, verity, kernelParameters: variant['kernel-parameters'] });
+  return {
+    bench,
+    boot: { install, root, verity, kernelParameters: variant['kernel-parameters'] },
+    artifacts: [
+      { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
+      { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
+      { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
+      { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
+    ],
+  };
+}
+
+/** All that holds the boot chain. */
+function disksAndBoot(
+  { bench, boot: { root, verity } }: Foundation,
+  { arch, grub, variant: { image } }: ImageOptions,
+  { esp, boot }: { esp: PartitionImage; boot: PartitionImage },
+): readonly Artifact[] {
   const bios = arch === 'x86_64' ? [biosTask(bench, grub)] : [];
   const fresh = [freshTask(bench, 'private'), freshTask(bench, 'data')];
-  const images = [...bios, espTask(bench, grub), boot, root, verity, ...fresh];
-
+  const images = [...bios, esp, boot, root, verity, ...fresh];
   return [
-    ...layout.disks.map((disk) => ({
+    ...bench.layout.disks.map((disk) => ({
       suffix: diskSuffix(disk.key, image.format),
       task: diskTask(bench, { disk, images, bios: bios[0]?.task, format: image.format }),
       output: 'disk',
     })),
     { suffix: BOOT_SUFFIX, task: compressedTask(bench, boot), output: 'image.lz4' },
-    { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
-    { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
-    { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
-    { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
   ];
-}
-
-function cannotSign(variant: string): BuildError {
-  return new BuildError('image/cannot-sign', `Cannot sign the boot chain of "${variant}": Slipway does not sign yet`, {
-    hint: `Set image.features.uefi-secure-boot to false in variants/${variant}/variant.yaml`,
-  });
 }

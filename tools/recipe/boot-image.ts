@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Arch } from '../config/arch.ts';
@@ -7,6 +7,9 @@ import { BuildError } from '../errors.ts';
 import { planLayout } from '../image/layout.ts';
 import { diskSuffix, linkNames, variantDirectory } from '../image/names.ts';
 import { toolRoot } from '../sdk/tool-root.ts';
+import { flashTask } from '../secure-boot/efi-vars.ts';
+import { EFI_VARS } from '../secure-boot/profile.ts';
+import type { Profile } from '../secure-boot/profile.ts';
 import type { Supply } from '../sources/supply.ts';
 import { overlayDisk, unpackDisk } from '../vm/disk.ts';
 import type { DiskFile, Drive } from '../vm/disk.ts';
@@ -21,6 +24,19 @@ export async function prepareVmTools(bench: Workbench, supply: Supply): Promise<
   const [layer] = root.layers(result);
   if (layer === undefined) throw new TypeError('a tool root has a layer');
   return new VmTools(bench.store.pathOf(layer));
+}
+
+/** Flash memory in which firmware finds a profile's keys, and enforces them. Gives its path. */
+export async function prepareVariables(
+  bench: Workbench,
+  supply: Supply,
+  { profile, arch }: { readonly profile: Profile; readonly arch: Arch },
+): Promise<string> {
+  const tools = toolRoot('vm', { ...supply, sandbox: bench.sandbox });
+  const variables = readFileSync(join(profile.dir, EFI_VARS.qemu), 'utf8');
+  const task = flashTask({ sandbox: bench.sandbox, tools }, variables, arch);
+  const result = await runPhase(bench, 'Prepare firmware', [task]);
+  return bench.store.pathOf(result.output(task, 'variables.fd'));
 }
 
 /** The disks of the newest image of a variant in this checkout, the OS disk first. @throws BuildError image/not-built */

@@ -6,7 +6,7 @@ import { makePlan } from '../graph/plan.ts';
 import type { Task, TaskId } from '../graph/task.ts';
 import { readCatalogue } from './catalogue.ts';
 import { PackageTasks } from './packages.ts';
-import { planVariant } from './variant.ts';
+import { planVariant, unsignedTasks } from './variant.ts';
 import type { Workbench } from './workbench.ts';
 
 /**
@@ -20,9 +20,7 @@ export async function findTask(bench: Workbench, id: TaskId, buildId: string): P
   const known = new Map<TaskId, Task>();
   const roots = [
     ...[...bench.project.packages.keys()].map((name) => packages.build(name)),
-    ...variants.flatMap((variant) =>
-      planVariant(bench, variant, { arch, buildId, catalogue }).artifacts.map(({ task }) => task),
-    ),
+    ...variants.flatMap((variant) => unsignedTasks(planVariant(bench, variant, { arch, buildId, catalogue }))),
   ];
   // One root at a time: packages are made once for themselves and once for each variant, alike but not the same.
   for (const root of roots) for (const task of makePlan([root]).tasks) known.set(task.id, task);

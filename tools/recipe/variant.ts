@@ -3,11 +3,14 @@ import type { Located } from '../config/project.ts';
 import type { Variant } from '../config/variant.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import type { Artifact } from '../image/tasks.ts';
-import { imageTasks } from '../image/tasks.ts';
-import type { ImageName } from '../image/names.ts';
+import { imageTasks, signableImage } from '../image/tasks.ts';
+import type { ImageOptions, SignableImage } from '../image/tasks.ts';
+import { kmodKitName, KMOD_KIT_SUFFIX, type ImageName } from '../image/names.ts';
+import { KMOD_KIT, kmodKitTask } from '../kit/kmod-kit.ts';
 import type { Task } from '../graph/task.ts';
 import { installTask } from '../rpm/install.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
+import { checkTemplate, withOva } from './ova.ts';
 import { PackageTasks } from './packages.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -16,6 +19,8 @@ const PACKAGE_PREFIX = 'slipway-';
 
 /** The boot loader is no part of a root: its images are written into the disk. */
 const BOOT_LOADER = `${PACKAGE_PREFIX}grub`;
+/** Firmware's first step under Secure Boot, with a place for the certificate of whoever signs. */
+const SHIM = `${PACKAGE_PREFIX}shim`;
 
 export interface VariantPlan {
   readonly variant: Variant;
@@ -23,9 +28,23 @@ export interface VariantPlan {
   readonly name: ImageName;
   /** The closed set that is installed. */
   readonly rpms: readonly Rpm[];
+  /** All of an image, or of one with a signed boot chain what no signature reaches. */
   readonly artifacts: readonly Artifact[];
+  readonly signing: SigningPlan | undefined;
   /** Every fetch it can come to, for `fetch`. */
   readonly sources: readonly Task[];
+}
+
+/** What is signed, and how the image goes on with it. The packages have the output `tree`. */
+export interface SigningPlan {
+  readonly image: SignableImage;
+  readonly shim: Task;
+  readonly grub: Task;
+}
+
+/** What a plan runs before anything is signed. */
+export function unsignedTasks({ artifacts, signing }: VariantPlan): readonly Task[] {
+  return [...artifacts.map(({ task }) => task), ...(signing === undefined ? [] : [signing.image.bootFiles])];
 }
 
 export interface PlanOptions {
@@ -39,7 +58,8 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
   const { arch, buildId, catalogue } = options;
   const { sandbox, sdk, imageTools, project } = bench;
   checkArch(variant, arch);
-  const { rpms, grub, order } = choose(variant, catalogue);
+  checkTemplate(bench, variant);
+  const { rpms, grub, shim, archive, order } = choose(variant, catalogue);
   const tasks = new PackageTasks(bench, { arch, catalogue });
   const install = installTask({
     sandbox,
@@ -50,28 +70,44 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
     rpms: tasks.rpms(rpms),
   });
   const { name: osName, version } = project.release;
+  const boot = { grub: tasks.unpack(grub), shim: shim === undefined ? undefined : tasks.unpack(shim) };
+  const image = { sandbox, tools: imageTools, variant, arch, release: project.release, buildId, install };
+  const name = { osName, variant: variant.name, arch, version, buildId };
+  const { artifacts, signing } = planImage({ ...image, grub: boot.grub }, boot.shim);
   return {
     variant,
     arch,
     rpms,
-    name: { osName, variant: variant.name, arch, version, buildId },
-    artifacts: imageTasks({
-      sandbox,
-      tools: imageTools,
-      variant,
-      arch,
-      release: project.release,
-      buildId,
-      install,
-      grub: tasks.unpack(grub),
-    }),
-    sources: order.flatMap((name) => [...tasks.sources(name).values()]),
+    name,
+    artifacts: [
+      // What is signed has its disks at the end.
+      ...(signing === undefined ? withOva(bench, { variant, name, artifacts }) : artifacts),
+      ...(archive === undefined ? [] : [kitArtifact(bench, name, tasks.unpack(archive))]),
+    ],
+    signing,
+    sources: order.flatMap((each) => [...tasks.sources(each).values()]),
   };
+}
+
+function kitArtifact({ sandbox, kitTools: tools }: Workbench, name: ImageName, archive: Task): Artifact {
+  const { variant, arch } = name;
+  const task = kmodKitTask({ sandbox, tools, variant, arch, name: kmodKitName(name), archive });
+  return { suffix: KMOD_KIT_SUFFIX, task, output: KMOD_KIT };
+}
+
+function planImage(options: ImageOptions, shim: Task | undefined): Pick<VariantPlan, 'artifacts' | 'signing'> {
+  if (shim === undefined) return { artifacts: imageTasks(options), signing: undefined };
+  const image = signableImage(options);
+  return { artifacts: image.artifacts, signing: { image, shim, grub: options.grub } };
 }
 
 interface Choice {
   readonly rpms: readonly Rpm[];
   readonly grub: Rpm;
+  /** For a boot chain that is signed. */
+  readonly shim: Rpm | undefined;
+  /** The development tree of the kernel that is installed. */
+  readonly archive: Rpm | undefined;
   /** Packages to build, each after what it is built with. */
   readonly order: readonly string[];
 }
@@ -82,14 +118,22 @@ function choose(variant: Located<Variant>, catalogue: Catalogue): Choice {
   const wanted = variant.packages.map((name) => `${PACKAGE_PREFIX}${name}`);
   const locate = (capability: string) => variant.locate(['packages', wanted.indexOf(capability)]);
   const rpms = catalogue.closure(wanted, { asker, errors, locate });
+  const isSigned = variant.image.features['uefi-secure-boot'];
   const [grub] = catalogue.closure([BOOT_LOADER], { asker, errors });
-  const order = catalogue.buildOrder(
-    [...new Set([...rpms, ...(grub ? [grub] : [])].map((rpm) => rpm.package))],
-    errors,
-  );
+  const [shim] = isSigned ? catalogue.closure([SHIM], { asker, errors }) : [];
+  const loaders = [grub, shim].filter((rpm) => rpm !== undefined);
+  const order = catalogue.buildOrder([...new Set([...rpms, ...loaders].map((rpm) => rpm.package))], errors);
   throwAll(errors);
   if (grub === undefined) throw new TypeError('a choice without complaints has a boot loader');
-  return { rpms, grub, order };
+  return { rpms, grub, shim, archive: findArchive(rpms, catalogue), order };
+}
+
+/** A kernel's spec makes it beside the kernel; it is no part of a root. */
+function findArchive(rpms: readonly Rpm[], catalogue: Catalogue): Rpm | undefined {
+  const kernel = rpms.find(({ name }) => name.startsWith(`${PACKAGE_PREFIX}kernel-`));
+  if (kernel === undefined) return undefined;
+  const archive = catalogue.facts(kernel.package).subpackages.find(({ name }) => name === `${kernel.name}-archive`);
+  return archive === undefined ? undefined : { ...archive, package: kernel.package };
 }
 
 function checkArch(variant: Located<Variant>, arch: Arch): void {

@@ -20,6 +20,8 @@ export interface Workbench {
   readonly sdk: ToolRoot;
   /** What images are made with. */
   readonly imageTools: ToolRoot;
+  /** What modules of a kernel are built with elsewhere. */
+  readonly kitTools: ToolRoot;
   readonly sources: Sources;
   readonly sink: EventSink;
   readonly network: 'online' | 'offline';

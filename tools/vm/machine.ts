@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +65,11 @@ export function machineArgv(
 ): string[] {
   const { arch, firmware } = hardware;
   const variables = join(dir, 'variables.fd');
-  if (firmware === 'uefi') copyFileSync(tools.path(UEFI[arch].variables), variables);
+  if (firmware !== 'bios') {
+    copyFileSync(hardware.variables ?? tools.path(UEFI[arch].variables), variables);
+    // What the store keeps is read-only.
+    chmodSync(variables, 0o600);
+  }
   const options = {
     ...hardware,
     accelerator: findAccelerator(arch),

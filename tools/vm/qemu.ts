@@ -3,11 +3,15 @@ import type { Arch } from '../config/arch.ts';
 import type { Accelerator } from './accelerator.ts';
 import type { Drive } from './disk.ts';
 
-export type Firmware = 'bios' | 'uefi';
+/** `secure-boot`: UEFI that enforces what its variables say, and guards them. */
+export const FIRMWARES = ['bios', 'uefi', 'secure-boot'] as const;
+export type Firmware = (typeof FIRMWARES)[number];
 
 export interface Hardware {
   readonly arch: Arch;
   readonly firmware: Firmware;
+  /** Flash memory with UEFI variables to start from, such as keys; empty ones unless told. Each machine writes to a copy. */
+  readonly variables?: string;
   /** In the order the system finds them. */
   readonly drives: readonly Drive[];
   readonly memoryMiB: number;
@@ -18,7 +22,7 @@ export interface Hardware {
   readonly forward?: ReadonlyMap<number, number>;
 }
 
-export interface QemuOptions extends Hardware {
+export interface QemuOptions extends Omit<Hardware, 'variables'> {
   readonly accelerator: Accelerator;
   /** A file of the tool root, as a host path. */
   readonly toolFile: (path: string) => string;
@@ -31,9 +35,17 @@ export interface QemuOptions extends Hardware {
 const MACHINE = { x86_64: 'q35', aarch64: 'virt' } as const satisfies Record<Arch, string>;
 
 export const UEFI = {
-  x86_64: { code: 'usr/share/OVMF/OVMF_CODE_4M.fd', variables: 'usr/share/OVMF/OVMF_VARS_4M.fd' },
-  aarch64: { code: 'usr/share/AAVMF/AAVMF_CODE.no-secboot.fd', variables: 'usr/share/AAVMF/AAVMF_VARS.fd' },
-} as const satisfies Record<Arch, { code: string; variables: string }>;
+  x86_64: {
+    uefi: 'usr/share/OVMF/OVMF_CODE_4M.fd',
+    'secure-boot': 'usr/share/OVMF/OVMF_CODE_4M.secboot.fd',
+    variables: 'usr/share/OVMF/OVMF_VARS_4M.fd',
+  },
+  aarch64: {
+    uefi: 'usr/share/AAVMF/AAVMF_CODE.no-secboot.fd',
+    'secure-boot': 'usr/share/AAVMF/AAVMF_CODE.secboot.fd',
+    variables: 'usr/share/AAVMF/AAVMF_VARS.fd',
+  },
+} as const satisfies Record<Arch, Record<Exclude<Firmware, 'bios'> | 'variables', string>>;
 
 export function qemuProgram(arch: Arch): string {
   return `bin/qemu-system-${arch}`;
@@ -41,7 +53,7 @@ export function qemuProgram(arch: Arch): string {
 
 export function qemuArguments(options: QemuOptions): string[] {
   const { arch, accelerator, memoryMiB, cores, toolFile, serial } = options;
-  const machine = ['-machine', MACHINE[arch], '-accel', accelerator, '-cpu', cpuOf(arch, accelerator)];
+  const machine = ['-machine', machineOf(options), '-accel', accelerator, '-cpu', cpuOf(arch, accelerator)];
   const size = ['-m', String(memoryMiB), '-smp', String(cores)];
   const library = ['-L', toolFile('usr/share/qemu'), '-L', toolFile('usr/share/seabios')];
   return [
@@ -61,6 +73,15 @@ export function qemuArguments(options: QemuOptions): string[] {
   ];
 }
 
+/** Of a PC, only system management mode may write to the flash memory that says what firmware enforces. */
+function machineOf({ arch, firmware }: QemuOptions): string {
+  return guardsFlash({ arch, firmware }) ? `${MACHINE[arch]},smm=on` : MACHINE[arch];
+}
+
+function guardsFlash({ arch, firmware }: Pick<QemuOptions, 'arch' | 'firmware'>): boolean {
+  return arch === 'x86_64' && firmware === 'secure-boot';
+}
+
 function cpuOf(arch: Arch, accelerator: Accelerator): string {
   if (accelerator === 'kvm') return 'host';
   // Pointer authentication as ARM defines it costs an emulator half of its speed.
@@ -69,8 +90,9 @@ function cpuOf(arch: Arch, accelerator: Accelerator): string {
 
 function firmwareArguments({ arch, firmware, toolFile, variables }: QemuOptions): string[] {
   if (firmware === 'bios') return [];
-  const code = `if=pflash,unit=0,format=raw,readonly=on,file=${escape(toolFile(UEFI[arch].code))}`;
-  return ['-drive', code, '-drive', `if=pflash,unit=1,format=raw,file=${escape(variables)}`];
+  const code = `if=pflash,unit=0,format=raw,readonly=on,file=${escape(toolFile(UEFI[arch][firmware]))}`;
+  const guard = guardsFlash({ arch, firmware }) ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : [];
+  return [...guard, '-drive', code, '-drive', `if=pflash,unit=1,format=raw,file=${escape(variables)}`];
 }
 
 function driveArguments({ path, form }: Drive, index: number): string[] {

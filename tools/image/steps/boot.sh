@@ -1,7 +1,6 @@
-# boot.sh: boot.tar (kernel, its configuration and symbols) and grub.cfg, completed by root-hash -> boot.img.
-mkdir -p boot/grub
-tar -xf /slipway/in/boot.tar -C boot
-sed "s/@ROOT_HASH@/$(< /slipway/in/root-hash)/" /slipway/in/grub.cfg > boot/grub/grub.cfg
+# boot.sh: the files of a boot partition, and over them those below signed/ -> boot.img.
+bash -eu /slipway/step/boot-files.sh boot
+if [ -e /slipway/in/signed ]; then cp -r /slipway/in/signed/. boot; fi
 # Symbol addresses are for root's eyes.
 chmod -R go-rwx boot
 tar --sort=name --format=posix --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \

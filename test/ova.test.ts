@@ -1,0 +1,165 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { Rig } from './rig/rig.ts';
+import { SandboxRig } from './rig/sandbox-rig.ts';
+import { tinyImage } from './rig/tiny-image.ts';
+
+const VARIANT = 'vmware-tiny';
+const IMAGE = 'format: vmdk, layout: { plan: split, os: 1GiB, data: 1GiB, publish: 5GiB }';
+const STEM = `slipway-${VARIANT}-x86_64-v1.2.3`;
+
+let rig: Rig;
+let tools: SandboxRig;
+/** The one with Python, whose parser of XML is not ours. */
+let parser: SandboxRig;
+
+beforeAll(async () => {
+  tools = await SandboxRig.create('image');
+  parser = await SandboxRig.create('vm');
+  rig = await Rig.create(tinyImage(VARIANT, IMAGE));
+  await rig.succeed('build', '--variant', VARIANT);
+}, 600_000);
+
+afterAll(async () => {
+  for (const each of [rig, tools, parser]) await each[Symbol.asyncDispose]();
+});
+
+async function look(where: SandboxRig, files: Readonly<Record<string, string>>, script: string): Promise<string[]> {
+  const latest = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest');
+  const inputs = await Promise.all(
+    Object.entries(files).map(async ([name, file]) => {
+      const output = await where.store.putFile(await realpath(join(latest, file)));
+      return [`/slipway/in/${name}`, output] as const;
+    }),
+  );
+  const { result, task } = await where.run({ argv: ['bash', '-euc', script], inputs: Object.fromEntries(inputs) });
+  if (result.outcomes.get(task.id)?.type !== 'built') throw new Error(where.lines.join('\n'));
+  return [...where.lines];
+}
+
+const OVA = { ova: `slipway-${VARIANT}-x86_64.ova` };
+
+test('the archive has the descriptor first, then the manifest, then the disks, and the manifest is true', async () => {
+  const lines = await look(
+    tools,
+    OVA,
+    `tar -tvf /slipway/in/ova; mkdir ova; tar -xf /slipway/in/ova -C ova; cd ova
+sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' *.mf | sha256sum -c; cat *.mf; ls`,
+  );
+  const files = [`${STEM}.ovf`, `${STEM}.mf`, `${STEM}.vmdk`, `${STEM}-data.vmdk`];
+  expect(lines.slice(0, 4).map((line) => line.split(' ').at(-1))).toEqual(files);
+  for (const line of lines.slice(0, 4)) expect(line).toMatch(/^-rw-r--r-- 0\/0 +\d+ 2023-11-14 22:13/);
+  expect(lines.slice(4, 7)).toEqual([`${STEM}.ovf: OK`, `${STEM}.vmdk: OK`, `${STEM}-data.vmdk: OK`]);
+  expect(lines.slice(7, 10).every((line) => /^SHA256\([\w.-]+\)= [0-9a-f]{64}$/.test(line))).toBe(true);
+});
+
+test('the disks in it are streamed, sound, and what the image lays out', async () => {
+  const lines = await look(
+    tools,
+    { ...OVA, os: `slipway-${VARIANT}-x86_64.vmdk`, data: `slipway-${VARIANT}-x86_64-data.vmdk` },
+    `tar -xf /slipway/in/ova
+for pair in os: data:-data; do
+  disk=${STEM}\${pair#*:}.vmdk
+  qemu-img check -q "$disk" && echo sound
+  qemu-img info --output=json "$disk" | jq -r '"\\(."format-specific".data."create-type") \\(."virtual-size")"'
+  qemu-img compare -q "$disk" "/slipway/in/\${pair%%:*}" && echo same
+  qemu-img convert -f vmdk -O raw "$disk" raw
+  sgdisk -v raw | grep -c 'No problems found'
+done`,
+  );
+  expect(lines).toEqual([
+    'sound',
+    'streamOptimized 1073741824',
+    'same',
+    '1',
+    'sound',
+    'streamOptimized 1073741824',
+    'same',
+    '1',
+  ]);
+});
+
+/** Prints what DSP0243 and vSphere look at, as one line of JSON. */
+const DESCRIBE = `
+tar -xf /slipway/in/ova
+cat > describe.py << 'EOF'
+import json, os, sys, xml.etree.ElementTree as tree
+OVF = '{http://schemas.dmtf.org/ovf/envelope/1}'
+RASD = '{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData}'
+VSSD = '{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData}'
+VMW = '{http://www.vmware.com/schema/ovf}'
+root = tree.parse(sys.argv[1]).getroot()
+hardware = root.find(f'{OVF}VirtualSystem/{OVF}VirtualHardwareSection')
+items = [{field.tag.removeprefix(RASD): field.text for field in item} for item in hardware.findall(f'{OVF}Item')]
+print(json.dumps({
+    'root': root.tag,
+    'sections': [child.tag.removeprefix(OVF) for child in root],
+    'files': [(f.get(OVF + 'id'), f.get(OVF + 'href'), int(f.get(OVF + 'size')) == os.path.getsize(f.get(OVF + 'href'))) for f in root.iter(OVF + 'File')],
+    'disks': [(d.get(OVF + 'diskId'), d.get(OVF + 'fileRef'), d.get(OVF + 'capacity'), d.get(OVF + 'capacityAllocationUnits'), d.get(OVF + 'format')) for d in root.iter(OVF + 'Disk')],
+    'networks': [n.get(OVF + 'name') for n in root.iter(OVF + 'Network')],
+    'guest': root.find(f'.//{OVF}OperatingSystemSection').attrib,
+    'type': root.find(f'.//{VSSD}VirtualSystemType').text,
+    'items': items,
+    'sorted': all(list(item) == sorted(item) for item in items),
+    'config': {c.get(VMW + 'key'): c.get(VMW + 'value') for c in [*hardware.findall(VMW + 'Config'), *hardware.findall(VMW + 'ExtraConfig')]},
+    'required': [c.get(OVF + 'required') for c in [*hardware.findall(VMW + 'Config'), *hardware.findall(VMW + 'ExtraConfig')]],
+}))
+EOF
+python3 describe.py ${STEM}.ovf`;
+
+test('the descriptor says what DSP0243 asks for, and the machine is the one of the plan', async () => {
+  const [line = ''] = await look(parser, OVA, DESCRIBE);
+  const format = 'http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized';
+  const GIB = 1024 ** 3;
+  expect(JSON.parse(line)).toMatchObject({
+    root: '{http://schemas.dmtf.org/ovf/envelope/1}Envelope',
+    sections: ['References', 'DiskSection', 'NetworkSection', 'VirtualSystem'],
+    files: [
+      ['os-file', `${STEM}.vmdk`, true],
+      ['data-file', `${STEM}-data.vmdk`, true],
+    ],
+    // The OS disk as it is; data takes the rest of what is published.
+    disks: [
+      ['os-disk', 'os-file', String(GIB), 'byte', format],
+      ['data-disk', 'data-file', String(4 * GIB), 'byte', format],
+    ],
+    networks: ['VM Network'],
+    guest: {
+      '{http://schemas.dmtf.org/ovf/envelope/1}id': '101',
+      '{http://www.vmware.com/schema/ovf}osType': 'other4xLinux64Guest',
+    },
+    type: 'vmx-15',
+    sorted: true,
+    items: [
+      { ResourceType: '3', VirtualQuantity: '2' },
+      { ResourceType: '4', VirtualQuantity: '8192', AllocationUnits: 'byte * 2^20' },
+      { ResourceType: '6', ResourceSubType: 'VirtualSCSI', InstanceID: '3' },
+      { ResourceType: '17', HostResource: 'ovf:/disk/os-disk', Parent: '3', AddressOnParent: '0' },
+      { ResourceType: '17', HostResource: 'ovf:/disk/data-disk', Parent: '3', AddressOnParent: '1' },
+      { ResourceType: '10', ResourceSubType: 'VmxNet3', Connection: 'VM Network' },
+    ],
+    config: { firmware: 'bios', 'bootOptions.efiSecureBootEnabled': 'false', 'disk.enableUUID': 'TRUE' },
+    required: ['false', 'false', 'false'],
+  });
+});
+
+test('a template of the variant is filled in, and a placeholder too many is an error at its place', async () => {
+  const template = join('variants', VARIANT, 'template.ovf');
+  await rig.write({ [template]: '<Envelope>\n  {{OS_DISK}} {{DATA_DISK}} {{ROOT_DISK}}\n</Envelope>\n' });
+  const { status, stderr } = await rig.make('build', '--variant', VARIANT);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`${template}:2:29: error: Cannot fill in "{{ROOT_DISK}}": expected one of NAME,`);
+  // Before anything was built.
+  expect(stderr).not.toContain('Pack the OVA');
+  await rig.write({ [template]: '<Envelope>{{OS_DISK}} {{DATA_DISK}}</Envelope>\n' });
+  expect(await rig.make('build', '--variant', VARIANT)).toMatchObject({ status: 0 });
+  const lines = await look(tools, OVA, `tar -xOf /slipway/in/ova ${STEM}.ovf`);
+  expect(lines).toEqual([`<Envelope>${STEM}.vmdk ${STEM}-data.vmdk</Envelope>`]);
+});
+
+test('the variant is told by its name wherever the OVA goes', async () => {
+  const sums = await readFile(join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', 'SHA256SUMS'), 'utf8');
+  expect(sums).toMatch(/^[0-9a-f]{64} {2}slipway-vmware-tiny-x86_64-1\.2\.3-00000000\.ova$/m);
+});

@@ -1,0 +1,82 @@
+import { copyFile, readFile, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { programSignature, programToBeSigned } from '../../tools/secure-boot/authenticode.ts';
+import { withoutSignatures, withSignature } from '../../tools/secure-boot/pe.ts';
+import { readProfile } from '../../tools/secure-boot/profile.ts';
+import { signWithFiles } from '../../tools/secure-boot/signer.ts';
+import type { Drive } from '../../tools/vm/disk.ts';
+import type { Machine } from '../../tools/vm/machine.ts';
+import { BootRig, makeFlash } from './boot-rig.ts';
+import { CHECKOUT, Rig } from './rig.ts';
+
+/** By the same name: what no key reaches, such as the kernel-module kit, is the same as without. */
+const VARIANT = 'metal-dev';
+
+/** metal-dev with a signed boot chain, in a checkout and with keys of its own, and machines whose firmware knows those keys. */
+export class SecureBootRig implements AsyncDisposable {
+  readonly checkout: Rig;
+  readonly #boot: BootRig;
+  readonly #variables: string;
+
+  private constructor(parts: { checkout: Rig; boot: BootRig; variables: string }) {
+    this.checkout = parts.checkout;
+    this.#boot = parts.boot;
+    this.#variables = parts.variables;
+  }
+
+  static async create(): Promise<SecureBootRig> {
+    const variant = await readFile(join(CHECKOUT, 'variants', 'metal-dev', 'variant.yaml'), 'utf8');
+    const image = 'image:\n  features: { uefi-secure-boot: true }\n';
+    const checkout = await Rig.create({ [`variants/${VARIANT}/variant.yaml`]: variant.replace('image:\n', image) });
+    await symlink(join(CHECKOUT, 'packages'), join(checkout.dir, 'packages'));
+    await copyFile(join(CHECKOUT, 'Release.yaml'), join(checkout.dir, 'Release.yaml'));
+    await checkout.succeed('sbkeys', 'generate');
+    await checkout.succeed('sbkeys', 'generate', '--profile', 'stranger');
+    const boot = await BootRig.create({ checkout: checkout.dir, variant: VARIANT });
+    const variables = await makeFlash(join(checkout.dir, 'sbkeys', 'local', 'efi-vars.json'));
+    return new SecureBootRig({ checkout, boot, variables });
+  }
+
+  async copy(): Promise<Drive> {
+    return await this.#boot.copy();
+  }
+
+  /** With Secure Boot enforced. */
+  async boot(disk?: Drive): Promise<Machine> {
+    return await this.#boot.boot('secure-boot', disk, { variables: this.#variables });
+  }
+
+  /** With firmware that asks nobody. */
+  async bootFreely(disk?: Drive): Promise<Machine> {
+    return await this.#boot.boot('uefi', disk);
+  }
+
+  /** Changes a file of the boot partition. */
+  async changeBootFile(disk: Drive, path: string, change: (content: Buffer) => Buffer): Promise<void> {
+    await this.#boot.changeFile(disk, 'BOOT-A', { path, change });
+  }
+
+  /** Changes a file of the ESP. */
+  async changeEspFile(disk: Drive, path: string, change: (content: Buffer) => Buffer): Promise<void> {
+    await this.#boot.changeEspFile(disk, { path, change });
+  }
+
+  unsigned(program: Buffer): Buffer {
+    return withoutSignatures(program);
+  }
+
+  /** Signed as ours are, by keys that no firmware knows. */
+  signedByStranger(program: Buffer): Buffer {
+    const bare = withoutSignatures(program);
+    const profile = readProfile(this.checkout.dir, 'stranger', new Date());
+    const item = { name: 'program', key: 'code-sign', toBeSigned: programToBeSigned(bare) } as const;
+    const signature = signWithFiles(profile, [item]).get(item.name) ?? Buffer.alloc(0);
+    return withSignature(bare, programSignature(bare, { certificate: profile.signers['code-sign'], signature }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#boot[Symbol.asyncDispose]();
+    await this.checkout[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,76 @@
+import { resolve } from 'node:path';
+
+import type { Command } from 'commander';
+
+import { BuildError } from '../errors.ts';
+import { readBuildId } from '../recipe/build-id.ts';
+import { planTargets } from '../recipe/plan-targets.ts';
+import { buildImages } from '../recipe/sign-image.ts';
+import { readProfile } from '../secure-boot/profile.ts';
+import { readRequest, readSignatures, writeSignatures } from '../secure-boot/request.ts';
+import { signWithFiles } from '../secure-boot/signer.ts';
+import { placeImages } from './build.ts';
+import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
+import { example } from './help.ts';
+import { openBench } from './open-bench.ts';
+import type { RunVerb, Session } from './session.ts';
+
+interface SignFlags extends TargetFlags, RunFlags, ProfileFlags {
+  readonly from?: string;
+}
+
+export function addSign(program: Command, run: RunVerb): void {
+  const command = program
+    .command('sign')
+    .description('Sign what "build --sign-later" has written, or finish an image with the signatures that came back')
+    .argument('[folder]', 'sign what waits in this folder, with the keys of a profile');
+  addProfileFlag(addRunFlags(addTargetFlags(command)))
+    .option('--from <folder>', 'finish the image with the signatures in this folder')
+    .addHelpText('after', example('sign /media/request', 'sign --from /media/request --variant metal-dev'))
+    .action((folder: string | undefined, flags: SignFlags) =>
+      run(async (session) => {
+        if (flags.from !== undefined) await finish(session, flags, resolve(flags.from));
+        else if (folder !== undefined) sign(session, flags, resolve(folder));
+        else throw nothingNamed();
+      }),
+    );
+}
+
+function sign(session: Session, flags: SignFlags, folder: string): void {
+  const profile = readProfile(session.globals.directory, flags.sbkeys, new Date());
+  const { image, items } = readRequest(folder, profile);
+  const signatures = signWithFiles(profile, items);
+  writeSignatures(folder, signatures);
+  const names = [...signatures.keys()];
+  session.result(`Signed ${names.join(', ')} of ${image} in ${folder}`, { folder, image, signed: names });
+}
+
+async function finish(session: Session, flags: SignFlags, folder: string): Promise<void> {
+  await using bench = await openBench(session, flags);
+  const plans = await planTargets(bench, flags, await readBuildId(bench.project.dir, session.host.home));
+  const [plan] = plans;
+  if (plan?.signing === undefined) {
+    throw new BuildError(
+      'secure-boot/nothing-to-sign',
+      `Cannot sign "${flags.variant}": its boot chain is not to be signed`,
+      {
+        hint: `Set image.features.uefi-secure-boot to true in variants/${flags.variant}/variant.yaml`,
+      },
+    );
+  }
+  const profile = readProfile(bench.project.dir, flags.sbkeys, new Date());
+  readRequest(folder, profile);
+  const built = await buildImages(bench, plans, { profile, sign: (items) => readSignatures(folder, items) });
+  await placeImages(session, bench, built);
+}
+
+function nothingNamed(): BuildError {
+  return new BuildError(
+    'cli/no-folder',
+    'Cannot tell what to sign: expected a folder, or --from <folder> --variant <name>',
+    {
+      hint: '"build --variant <name> --sign-later <folder>" writes one',
+    },
+  );
+}

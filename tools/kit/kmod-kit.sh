@@ -1,0 +1,19 @@
+# kmod-kit.sh ARCH NAME: the kernel's development tree and a toolchain -> kmod-kit.tar.xz, below NAME/. The tree is prepared by the kit
+# itself, so a module can be built at once.
+arch=$1 name=$2
+mkdir "$name"
+bash -euo pipefail /slipway/step/toolchain.sh "$arch" "$PWD/$name/toolchain"
+tar -xf /slipway/in/kernel/*-linux-gnu/sys-root/usr/share/*/kernel-devel.tar.xz -C "$name"
+case $arch in x86_64) kernel_arch=x86 ;; aarch64) kernel_arch=arm64 ;; esac
+sed "s/@ARCH@/$kernel_arch/; s/@CROSS_COMPILE@/$arch-linux-gnu-/" /slipway/step/kmake > "$name/kmake"
+chmod 755 "$name/kmake"
+
+KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit \
+  "$name/kmake" -s -j"$SLIPWAY_CORES" -C "$name/kernel-devel" modules_prepare
+# How they were made is of no use: names of headers that are elsewhere on another machine, and what has been linked already.
+find "$name/kernel-devel/scripts" "$name/kernel-devel/tools" \( -name '.*.cmd' -o -name '*.o' -o -name '*.a' -o -name '.*.d' \) -delete
+
+# The block-wise coder's output does not depend on the number of threads.
+tar --sort=name --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --mtime="@$SOURCE_DATE_EPOCH" \
+  --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX,go-w -c "$name" |
+  xz -T "$SLIPWAY_CORES" --block-size=16MiB > /slipway/out/kmod-kit.tar.xz

@@ -1,0 +1,107 @@
+import { throwAll } from '../errors.ts';
+import type { GraphResult } from '../graph/scheduler.ts';
+import type { Inputs } from '../graph/task.ts';
+import type { Artifact } from '../image/tasks.ts';
+import { readFile } from '../secure-boot/bytes-task.ts';
+import { signedChain, toBeSigned, unsignedChain } from '../secure-boot/chain.ts';
+import type { ChainOptions, Unsigned } from '../secure-boot/chain.ts';
+import type { Profile } from '../secure-boot/profile.ts';
+import type { RequestFile } from '../secure-boot/request.ts';
+import { checkSignatures } from '../secure-boot/signer.ts';
+import type { SigningItem } from '../secure-boot/signer.ts';
+import { withOva } from './ova.ts';
+import type { SigningPlan, VariantPlan } from './variant.ts';
+import { runPhase } from './workbench.ts';
+import type { Workbench } from './workbench.ts';
+
+/** An image whose boot chain waits for signatures; everything else of it is made. */
+export interface UnsignedImage {
+  readonly plan: VariantPlan;
+  readonly items: readonly RequestFile[];
+  /** All of its artifacts. @throws BuildErrors secure-boot/bad-signature */
+  readonly finish: (signatures: ReadonlyMap<string, Uint8Array>) => readonly Artifact[];
+}
+
+/** From items to signatures, by name. */
+export type Sign = (items: readonly SigningItem[]) => ReadonlyMap<string, Uint8Array>;
+
+/** Builds all of the images that no signature reaches: one phase, and no key in it but public ones. */
+export async function buildUnsigned(
+  bench: Workbench,
+  plans: readonly VariantPlan[],
+  profile: Profile,
+): Promise<readonly UnsignedImage[]> {
+  const chains = plans.flatMap((plan) =>
+    plan.signing === undefined ? [] : [chainOf(bench, plan, plan.signing, profile)],
+  );
+  const tasks = [...plans.flatMap(({ artifacts }) => artifacts), ...chains.flatMap(({ unsigned }) => unsigned)];
+  const result = await runPhase(bench, 'Build', [...new Set(tasks.map(({ task }) => task))]);
+  return chains.map((chain) => waiting(bench, chain, { profile, result }));
+}
+
+interface Chain {
+  readonly plan: VariantPlan;
+  readonly signing: SigningPlan;
+  readonly options: ChainOptions;
+  readonly unsigned: readonly Unsigned[];
+}
+
+// oxlint-disable-next-line max-params -- the plan's own part has been looked for by then
+function chainOf({ store }: Workbench, plan: VariantPlan, signing: SigningPlan, profile: Profile): Chain {
+  const options = { store, profile, arch: plan.arch, variant: plan.variant.name };
+  const { shim, grub, image } = signing;
+  return { plan, signing, options, unsigned: unsignedChain(options, { shim, grub, bootFiles: image.bootFiles }) };
+}
+
+function waiting(
+  bench: Workbench,
+  { plan, signing, options, unsigned }: Chain,
+  { profile, result }: { profile: Profile; result: Inputs },
+): UnsignedImage {
+  const { store } = bench;
+  const items = unsigned.map((file) => ({
+    name: file.name,
+    key: file.key,
+    toBeSigned: toBeSigned(store, result, file),
+    content: readFile(store, result, file),
+  }));
+  return {
+    plan,
+    items,
+    finish: (signatures) => {
+      throwAll(checkSignatures(profile, items, signatures));
+      const chain = signedChain(options, unsigned, signatures);
+      const certificate = { type: 'text', text: profile.certificates.db.toString() } as const;
+      const artifacts = [...signing.image.finish({ ...chain, certificate }), ...plan.artifacts];
+      const { PK, KEK, db } = profile.certificates;
+      return withOva(bench, { ...plan, artifacts, certificates: { PK: PK.raw, KEK: KEK.raw, db: db.raw } });
+    },
+  };
+}
+
+/**
+ * Plans to images: what is unsigned first, then signatures, then what holds them. The result has every artifact.
+ * @throws BuildErrors secure-boot/bad-signature
+ */
+export async function buildImages(
+  bench: Workbench,
+  plans: readonly VariantPlan[],
+  signing: { readonly profile: Profile; readonly sign: Sign } | undefined,
+): Promise<BuiltImages> {
+  if (signing === undefined) return await buildAll(bench, 'Build', plans);
+  const unsigned = await buildUnsigned(bench, plans, signing.profile);
+  const finished = unsigned.map(({ plan, items, finish }) => ({ ...plan, artifacts: finish(signing.sign(items)) }));
+  const rest = plans.filter((plan) => plan.signing === undefined);
+  return await buildAll(bench, 'Build with signatures', [...rest, ...finished]);
+}
+
+export interface BuiltImages {
+  /** With all artifacts. */
+  readonly plans: readonly VariantPlan[];
+  readonly result: GraphResult;
+}
+
+async function buildAll(bench: Workbench, title: string, plans: readonly VariantPlan[]): Promise<BuiltImages> {
+  const tasks = [...new Set(plans.flatMap(({ artifacts }) => artifacts.map(({ task }) => task)))];
+  return { plans, result: await runPhase(bench, title, tasks) };
+}
