@@ -82,6 +82,6 @@ cp falco/driver/scap.ko /slipway/out/scap.ko`,
   await truncate(module, Math.ceil(size / 4096) * 4096);
   await using machine = await boot.boot('uefi', undefined, { more: [{ path: module, form: 'raw' }] });
   await machine.waitForShell(BOOT_MS);
-  const load = `head -c ${size} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
+  const load = `dmesg -n 1 && head -c ${size} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
   expect(await machine.run(load, BOOT_MS)).toEqual({ status: 0, output: '0.20.0\n/dev/scap0' });
 });
