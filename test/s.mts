@@ -1,2 +1,0 @@
-import { benchUpload } from './bench/upload.bench.ts';
-console.log(await benchUpload());
