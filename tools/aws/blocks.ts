@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 
 import { BuildError } from '../errors.ts';
 import { Pacer } from '../graph/pacer.ts';
@@ -31,10 +31,13 @@ export function countBlocks({ bytes }: Pick<DiskImage, 'bytes'>): number {
  */
 export async function* readBlocks(disk: DiskImage, spare: Buffer[] = []): AsyncGenerator<Block, void, undefined> {
   const hash = createHash('sha256');
-  const source = createReadStream(disk.path, { highWaterMark: READ_BYTES });
+  await using file = await open(disk.path);
+  const chunk = Buffer.allocUnsafeSlow(READ_BYTES);
   async function* hashed(): AsyncGenerator<Buffer, void, undefined> {
-    for await (const piece of source) {
-      if (!Buffer.isBuffer(piece)) throw new TypeError('a stream without encoding gives bytes');
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, READ_BYTES);
+      if (bytesRead === 0) return;
+      const piece = chunk.subarray(0, bytesRead);
       hash.update(piece);
       yield piece;
     }

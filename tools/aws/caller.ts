@@ -69,14 +69,24 @@ export class Caller {
     }
   }
 
+  /**
+   * A timer of its own that ends with the attempt: AbortSignal.timeout() would keep whatever listens to it, the block that is sent
+   * included, until its time has come.
+   */
   async #attempt<T>(attempt: (handler: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
-    const limit = AbortSignal.timeout(this.#patience.attemptMs);
+    const { attemptMs } = this.#patience;
+    const controller = new AbortController();
+    const late = new DOMException(`no answer within ${attemptMs / 1000} s`, 'TimeoutError');
+    const timer = setTimeout(() => controller.abort(late), attemptMs);
+    const interrupt = (): void => controller.abort();
+    this.#signal.addEventListener('abort', interrupt, { once: true });
     try {
-      return await attempt({ abortSignal: AbortSignal.any([this.#signal, limit]) });
+      return await attempt({ abortSignal: controller.signal });
     } catch (error) {
-      throw limit.aborted
-        ? new DOMException(`no answer within ${this.#patience.attemptMs / 1000} s`, 'TimeoutError')
-        : error;
+      throw controller.signal.reason === late ? late : error;
+    } finally {
+      clearTimeout(timer);
+      this.#signal.removeEventListener('abort', interrupt);
     }
   }
 }

@@ -1,9 +1,10 @@
 import { broken } from './block.ts';
 
-/** Reads exact counts of bytes off a stream of pieces of any size. */
+/** Reads exact counts of bytes off a stream of pieces of any size; a piece is done with before the next is asked for. */
 export class PullReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
   #piece: Buffer = Buffer.alloc(0);
+  #scratch: Buffer = Buffer.alloc(0);
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#pieces = source[Symbol.asyncIterator]();
@@ -16,18 +17,22 @@ export class PullReader {
 
   /** Undefined where the stream has ended; in the middle of what was asked for, that is an error. */
   async readMaybe(bytes: number): Promise<Buffer | undefined> {
-    const parts: Buffer[] = [];
-    for (let missing = bytes; missing > 0;) {
+    if (this.#piece.length >= bytes) return this.#take(bytes);
+    // Megabytes for every block of a frame: the same ones each time.
+    if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafeSlow(bytes);
+    for (let have = 0; have < bytes;) {
       if (this.#piece.length === 0 && !(await this.#next())) {
-        return missing === bytes ? undefined : broken('it ends too early');
+        return have === 0 ? undefined : broken('it ends too early');
       }
-      const part = this.#piece.subarray(0, missing);
-      this.#piece = this.#piece.subarray(part.length);
-      parts.push(part);
-      missing -= part.length;
+      have += this.#take(bytes - have).copy(this.#scratch, have);
     }
-    const [only] = parts;
-    return parts.length === 1 ? only : Buffer.concat(parts);
+    return this.#scratch.subarray(0, bytes);
+  }
+
+  #take(bytes: number): Buffer {
+    const taken = this.#piece.subarray(0, bytes);
+    this.#piece = this.#piece.subarray(taken.length);
+    return taken;
   }
 
   async skip(bytes: number): Promise<void> {
