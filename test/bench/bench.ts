@@ -7,7 +7,9 @@ import { Store } from '../../tools/graph/store.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
 import { SandboxRig } from '../rig/sandbox-rig.ts';
+import { Peers } from '../rig/peers.ts';
 import { inProcess, sandboxed, sandboxedCommand, timeEngine, timeNinja } from './engine.bench.ts';
+import { makeLargeTarget, makeTargets, timePythonTuf, timeRepository } from './tuf.bench.ts';
 
 /** Ratios, for seconds are the machine's: what they are held against is timed on the same machine in the same minute. */
 const TASKS = 10_000;
@@ -18,6 +20,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
 try {
   await benchEngine();
   await benchCommandLine();
+  await benchRepository();
 } finally {
   await removeTree(scratch);
 }
@@ -65,6 +68,22 @@ async function benchCommandLine(): Promise<void> {
   const nothing = await timeCommand([tsx, '-e', '0']);
   const build = await timeCommand([tsx, 'Makefile.ts', 'build', '--variant', 'metal-dev']);
   say('no-op build of metal-dev / tsx', build / nothing, `at most 2; ${build.toFixed(2)} s / ${nothing.toFixed(2)} s`);
+}
+
+/** 1,000 targets of mixed size, against python-tuf doing the same; and what one of 1 GiB adds to the memory of this process. */
+async function benchRepository(): Promise<void> {
+  const from = join(scratch, 'targets');
+  const sources = makeTargets(from);
+  const ours = await timeRepository(sources, join(scratch, 'repository'));
+  const theirs = await timePythonTuf(await Peers.create(), { from, dir: join(scratch, 'python-tuf') });
+  for (const verb of ['create', 'refresh', 'validate'] as const) {
+    const note = `at most 1; ${ours[verb].toFixed(2)} s / ${theirs[verb].toFixed(2)} s`;
+    say(`repo ${verb}, 1000 targets / python-tuf`, ours[verb] / theirs[verb], note);
+  }
+  const before = process.resourceUsage().maxRSS;
+  await timeRepository(makeLargeTarget(join(scratch, 'large')), join(scratch, 'large-repository'));
+  const grown = (process.resourceUsage().maxRSS - before) / 1024;
+  say('repo of one 1 GiB target: memory grown, in MiB', grown, 'at most 100');
 }
 
 /** The best of five: whatever else the machine does can only add. */
