@@ -151,9 +151,11 @@ describe('the next update', () => {
   });
 
   test('two releasers cannot interleave: what was made for an older state is not published', async () => {
-    const refreshed = [await rig.result('repo', 'refresh', ...base()), await rig.result('repo', 'refresh', ...base())];
-    const dirs = refreshed.map(
-      ({ written }) => JSON.stringify(written).match(/"dir":"<checkout>\/([^"]+)"/)?.[1] ?? '',
+    await rig.ok('repo', 'refresh', ...base());
+    await rig.ok('repo', 'set-waves', '--version', '1.1.0', '--waves', 'ohno', ...base(), '--yes');
+    const outputs = readdirSync(join(rig.dir, 'build/repos/default'));
+    const dirs = ['refresh-', 'set-waves-'].map(
+      (verb) => `build/repos/default/${outputs.findLast((name) => name.startsWith(verb))}`,
     );
     await rig.ok('repo', 'publish', '--from', dirs[0] ?? '', '--to', `file:${published}`);
     expect(await rig.refusal('repo', 'publish', '--from', dirs[1] ?? '', '--to', `file:${published}`)).toMatch(

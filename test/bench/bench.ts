@@ -8,7 +8,9 @@ import { runCommand } from '../../tools/process/command.ts';
 import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
 import { SandboxRig } from '../rig/sandbox-rig.ts';
 import { benchUpload } from './upload.bench.ts';
+import { Peers } from '../rig/peers.ts';
 import { inProcess, sandboxed, sandboxedCommand, timeEngine, timeNinja } from './engine.bench.ts';
+import { makeLargeTarget, makeTargets, timePythonTuf, timeRepository } from './tuf.bench.ts';
 
 /** Ratios, for seconds are the machine's: what they are held against is timed on the same machine in the same minute. */
 const TASKS = 10_000;
@@ -20,6 +22,7 @@ try {
   await benchEngine();
   await benchCommandLine();
   await benchAmi();
+  await benchRepository();
 } finally {
   await removeTree(scratch);
 }
@@ -74,6 +77,22 @@ async function benchAmi(): Promise<void> {
   say('ami create at 100 ms latency, in MiB/s', mibPerSecond, 'every block sent and read back');
   say('its memory, in MiB', peakMiB, 'of a disk of 2048');
   say('sent again after a kill at half', sentAgain, 'at most 0.51');
+}
+
+/** 1,000 targets of mixed size, against python-tuf doing the same; and what one of 1 GiB adds to the memory of this process. */
+async function benchRepository(): Promise<void> {
+  const from = join(scratch, 'targets');
+  const sources = makeTargets(from);
+  const ours = await timeRepository(sources, join(scratch, 'repository'));
+  const theirs = await timePythonTuf(await Peers.create(), { from, dir: join(scratch, 'python-tuf') });
+  for (const verb of ['create', 'refresh', 'validate'] as const) {
+    const note = `at most 1; ${ours[verb].toFixed(2)} s / ${theirs[verb].toFixed(2)} s`;
+    say(`repo ${verb}, 1000 targets / python-tuf`, ours[verb] / theirs[verb], note);
+  }
+  const before = process.resourceUsage().maxRSS;
+  await timeRepository(makeLargeTarget(join(scratch, 'large')), join(scratch, 'large-repository'));
+  const grown = (process.resourceUsage().maxRSS - before) / 1024;
+  say('repo of one 1 GiB target: memory grown, in MiB', grown, 'at most 100');
 }
 
 /** The best of five: whatever else the machine does can only add. */

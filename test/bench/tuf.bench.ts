@@ -1,0 +1,115 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { openEdition, firstEdition, writeEdition } from '../../tools/tuf/edition.ts';
+import type { WriteEditionOptions } from '../../tools/tuf/edition.ts';
+import { DirectoryPlace } from '../../tools/tuf/directory.ts';
+import { localSigner } from '../../tools/tuf/file-key.ts';
+import { EMPTY_MANIFEST } from '../../tools/tuf/manifest.ts';
+import { initRoot } from '../../tools/tuf/root-edit.ts';
+import { signRole } from '../../tools/tuf/role.ts';
+import type { RootChain } from '../../tools/tuf/roots.ts';
+import { identified } from '../../tools/tuf/signer.ts';
+import type { TargetSource } from '../../tools/tuf/targets.ts';
+import { authorityOf } from '../../tools/tuf/trust.ts';
+import { validateRepository } from '../../tools/tuf/validate.ts';
+import type { Peers } from '../rig/peers.ts';
+
+const FLEET = { variant: 'bench', arch: 'x86_64' } as const;
+const WEEK_SECONDS = 7 * 86_400;
+/** Count and size of the targets: 1,000 of them, 139 MiB. */
+const MIX = [
+  [900, 16 << 10],
+  [90, 512 << 10],
+  [10, 8 << 20],
+] as const;
+
+export interface Seconds {
+  readonly create: number;
+  readonly refresh: number;
+  readonly validate: number;
+}
+
+/** Files of mixed size, none like another. */
+export function makeTargets(dir: string): readonly TargetSource[] {
+  mkdirSync(dir, { recursive: true });
+  return MIX.flatMap(([count, bytes]) =>
+    Array.from({ length: count }, (_, index) => {
+      const name = `target-${bytes}-${index}`;
+      writeFileSync(join(dir, name), Buffer.alloc(bytes, `${name} `));
+      return { name, path: join(dir, name) };
+    }),
+  );
+}
+
+/** One target of 1 GiB, which takes no room. */
+export function makeLargeTarget(dir: string): readonly TargetSource[] {
+  mkdirSync(dir, { recursive: true });
+  const path = join(dir, 'large');
+  writeFileSync(path, '');
+  truncateSync(path, 1 << 30);
+  return [{ name: 'large', path }];
+}
+
+/** What the verbs do, without the start of Node and the reading of manifests. */
+export async function timeRepository(sources: readonly TargetSource[], dir: string): Promise<Seconds> {
+  const signer = identified(localSigner(generateKeyPairSync('ed25519').privateKey, 'bench'));
+  const now = new Date();
+  const keys = { root: [signer.key], targets: [signer.key], snapshot: [signer.key], timestamp: [signer.key] };
+  const root = initRoot({ expires: new Date(now.getTime() + 86_400_000 * 365), keys });
+  const roots: RootChain = [await signRole({ role: 'root', signed: root }, [signer], authorityOf(root, 'root'))];
+  const week = { type: 'after', seconds: WEEK_SECONDS } as const;
+  const options = (out: string): WriteEditionOptions => ({
+    out: join(dir, out),
+    now,
+    start: now,
+    expiration: { 'targets-expiration': week, 'snapshot-expiration': week, 'timestamp-expiration': week },
+    signers: { targets: [signer], snapshot: [signer], timestamp: [signer] },
+    ifThere: 'fail',
+    ifTargetDiffers: 'fail',
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  const places = {
+    metadata: new DirectoryPlace(join(dir, 'created', 'bench', 'x86_64')),
+    targets: new DirectoryPlace(join(dir, 'created', 'targets')),
+  };
+  const create = await seconds(
+    async () =>
+      await writeEdition(firstEdition(roots), { fleet: FLEET, sources, manifest: EMPTY_MANIFEST }, options('created')),
+  );
+  const refresh = await seconds(async () => {
+    const edition = await openEdition(places, { trusted: roots, expiry: 'enforce', now });
+    if (edition === 'absent') throw new Error('Expected the repository that was created');
+    await writeEdition(edition, { fleet: FLEET, sources: [], manifest: edition.manifest }, options('refreshed'));
+  });
+  const validate = await seconds(
+    async () =>
+      await validateRepository(places, {
+        fleet: FLEET,
+        trusted: roots,
+        now,
+        depth: 'hashes',
+        signal: new AbortController().signal,
+        onProgress: () => {},
+      }),
+  );
+  return { create, refresh, validate };
+}
+
+/** The same by python-tuf, in Python's own time: its start is not counted. */
+export async function timePythonTuf(peers: Peers, { from, dir }: { from: string; dir: string }): Promise<Seconds> {
+  const script = join(import.meta.dirname, 'tuf-peer.py');
+  const { output } = await peers.python(script, [from, dir], { binds: [join(dir, '..')] });
+  const [create = Number.NaN, refresh = Number.NaN, validate = Number.NaN] = (output.split('\n').at(-1) ?? '')
+    .split(' ')
+    .map(Number);
+  return { create, refresh, validate };
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
