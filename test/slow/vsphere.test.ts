@@ -19,9 +19,13 @@ let ova: string;
 let vcenter: Awaited<ReturnType<typeof startVcenter>>;
 
 beforeAll(async () => {
-  rig = await Rig.create(tinyImage(VARIANT, 'format: vmdk, layout: { plan: split, os: 1GiB, data: 1GiB, publish: 4GiB }'));
+  rig = await Rig.create(
+    tinyImage(VARIANT, 'format: vmdk, layout: { plan: split, os: 1GiB, data: 1GiB, publish: 4GiB }'),
+  );
   await rig.succeed('build', '--variant', VARIANT);
-  ova = await realpath(join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', `slipway-${VARIANT}-x86_64.ova`));
+  ova = await realpath(
+    join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', `slipway-${VARIANT}-x86_64.ova`),
+  );
   await unpackGovc();
   vcenter = await startVcenter();
 });
@@ -31,7 +35,10 @@ afterAll(async () => {
   await rig[Symbol.asyncDispose]();
 });
 
-const built = z.object({ type: z.literal('result'), data: z.object({ rpms: z.array(z.object({ path: z.string() })) }) });
+const built = z.object({
+  type: z.literal('result'),
+  data: z.object({ rpms: z.array(z.object({ path: z.string() })) }),
+});
 
 /** govc and vcsim as package govc has them, into the rig's folder. */
 async function unpackGovc(): Promise<void> {
@@ -40,7 +47,11 @@ async function unpackGovc(): Promise<void> {
   const sdk = await SandboxRig.create();
   try {
     const { result, task } = await sdk.run({
-      argv: ['bash', '-euc', 'rpm2cpio /slipway/in/rpm > payload; cpio -idm --quiet < payload; cp */sys-root/usr/bin/* /slipway/out'],
+      argv: [
+        'bash',
+        '-euc',
+        'rpm2cpio /slipway/in/rpm > payload; cpio -idm --quiet < payload; cp */sys-root/usr/bin/* /slipway/out',
+      ],
       inputs: { '/slipway/in/rpm': await sdk.store.putFile(data.rpms[0]?.path ?? '') },
       outputs: { type: 'named', names: { govc: 'file', vcsim: 'file' } },
     });
@@ -94,7 +105,11 @@ test('a vCenter takes the OVA, makes a template of it, and clones that', async (
         config: z.object({
           name: z.string(),
           template: z.boolean(),
-          hardware: z.object({ numCPU: z.number(), memoryMB: z.number(), device: z.array(z.object({ capacityInKB: z.number().optional() })) }),
+          hardware: z.object({
+            numCPU: z.number(),
+            memoryMB: z.number(),
+            device: z.array(z.object({ capacityInKB: z.number().optional() })),
+          }),
         }),
       }),
     ),
@@ -106,7 +121,9 @@ test('a vCenter takes the OVA, makes a template of it, and clones that', async (
   expect(capacities).toEqual([1, 3].map((gib) => gib * 1024 ** 2));
   await govc('vm.markastemplate', 'node');
   await govc('vm.clone', '-vm', 'node', '-on=false', 'worker');
-  const names = await Promise.all(['node', 'worker'].map(async (name) => machines.parse(JSON.parse(await govc('vm.info', '-json', name)))));
+  const names = await Promise.all(
+    ['node', 'worker'].map(async (name) => machines.parse(JSON.parse(await govc('vm.info', '-json', name)))),
+  );
   expect(names.map(({ virtualMachines: [found] }) => found?.config.template)).toEqual([true, false]);
 });
 
