@@ -28,8 +28,10 @@ export class DirectoryPlace implements WritablePlace {
     return { bytes, etag: digestOf(bytes).hash };
   }
 
-  stream(path: string): Promise<AsyncIterable<Uint8Array>> {
-    return Promise.resolve(createReadStream(join(this.#dir, path), { highWaterMark: 1 << 20 }));
+  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const size = (await this.stat(path))?.size ?? 0;
+    // A stream takes a buffer of this size for the smallest of files.
+    return createReadStream(join(this.#dir, path), { highWaterMark: Math.max(1, Math.min(size, 1 << 20)) });
   }
 
   async stat(path: string): Promise<Stat | undefined> {
