@@ -3,7 +3,7 @@ TAR.labels as commands for debugfs, for mke2fs takes capabilities from a tar and
 
 BELOW is where the tree will be found: / or /boot. libselinux itself looks labels up in /slipway/in/file_contexts, so that the
 image and the running system agree; an empty one labels nothing. Errors, all of them told: a path without a label, and a line that
-labels a file of an installed package ("# package NAME" stands above those) and matches none.
+labels a file of an installed package ("# package NAME..." stands above those) and matches none.
 """
 
 import json
@@ -58,14 +58,14 @@ class Labels:
 
 def unmatched(installed, paths):
     """Complaints about lines for files of installed packages that match no path."""
-    package = None
+    packages = []
     for number, line in enumerate(lines_of(CONTEXTS), 1):
         if line.startswith(PACKAGE):
-            package = line.removeprefix(PACKAGE)
-        elif package in installed and line:
+            packages = line.removeprefix(PACKAGE).split()
+        elif line and (present := [name for name in packages if name in installed]):
             pattern = line.split()[0]
             if not any(map(re.compile(pattern).fullmatch, paths)):
-                yield f'{SOURCE}:{number}: error: package {package} has no {pattern}: correct the path, or remove the line'
+                yield f'{SOURCE}:{number}: error: package {present[0]} has no {pattern}: correct the path, or remove the line'
 
 
 def label(tar, below):
