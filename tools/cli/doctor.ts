@@ -12,7 +12,7 @@ import type { Host } from './host.ts';
 import type { RunVerb } from './session.ts';
 
 const GIB = 1024 ** 3;
-const WANTED_DISK = 10 * GIB;
+const WANTED_DISK = 15 * GIB;
 const WANTED_MEMORY = 4 * GIB;
 /** overlayfs in user namespaces. */
 const WANTED_KERNEL = [5, 11] as const;
