@@ -8,7 +8,7 @@ const at = { file: 'packages/x/package.yaml', line: 2, column: 5 };
 test.for([
   [
     'source/wrong-digest',
-    'verifying example.org/x@v1.0.0: checksum mismatch\n\tdownloaded: h1:aa=\n\tsum.golang.org: h1:bb=\n\nSECURITY ERROR',
+    'verifying example.org/x@v1.0.0: checksum mismatch\n\tdownloaded: h1:aa=\n\tsumdb.example: h1:bb=\n\nSECURITY ERROR',
   ],
   ['source/absent', 'go: example.org/x@v1.0.9: reading https://proxy/x/@v/v1.0.9.info: 403 Forbidden'],
   ['source/absent', 'go: example.org/x@v1.0.9: invalid version: unknown revision v1.0.9'],
