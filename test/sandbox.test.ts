@@ -166,11 +166,14 @@ describe('how an action ends', () => {
 
   test('an abort ends every process, even one that has left its group', async () => {
     const controller = new AbortController();
-    const task = rig.task({ argv: ['bash', '-c', "trap '' TERM; setsid sleep 987654 & while :; do sleep 1; done"] });
+    // A number of its own: another checkout may be tested on the same machine.
+    const seconds = `98765${process.pid}`;
+    const stubborn = `trap '' TERM; setsid sleep ${seconds} & while :; do sleep 1; done`;
+    const task = rig.task({ argv: ['bash', '-c', stubborn] });
     setTimeout(() => controller.abort(), 1000);
     const result = await rig.build([task], controller.signal);
     expect(result.outcomes.get(task.id)).toEqual({ type: 'skipped', because: 'interrupted' });
-    const left = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes('987654'));
+    const left = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(seconds));
     expect(left).toEqual([]);
   }, 30_000);
 

@@ -2,11 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Writable } from 'node:stream';
 
 import { z } from 'zod';
 
-import { main } from '../../tools/cli/main.ts';
 import type { Arch } from '../../tools/config/arch.ts';
 import {
   BOOT_SUFFIX,
@@ -21,9 +19,10 @@ import {
 import { runCommand } from '../../tools/process/command.ts';
 import { serve } from '../../tools/tuf/serve.ts';
 import type { Misbehaviour, Serving } from '../../tools/tuf/serve.ts';
+import { runHere } from './here.ts';
 import { Peers } from './peers.ts';
 import type { PeerServer } from './peers.ts';
-import { CHECKOUT, Rig, SHARED_STORE } from './rig.ts';
+import { Rig } from './rig.ts';
 import type { Finished } from './rig.ts';
 
 export interface FixtureBuild {
@@ -84,20 +83,7 @@ export class UpdateRig implements AsyncDisposable {
 
   /** Runs the command line within this process, which is quicker than a new one; else as `Rig.make` does. */
   async make(...argv: readonly string[]): Promise<Omit<Finished, 'signal'>> {
-    const [out, err] = [new Capture(), new Capture()];
-    const host = {
-      home: this.dir,
-      projectDir: CHECKOUT,
-      cacheDir: SHARED_STORE,
-      configFile: join(this.dir, '.config', 'slipway', 'config.yaml'),
-      colour: false,
-      streams: { out: out.stream, err: err.stream },
-      input: process.stdin,
-      environment: { PATH: process.env['PATH'] ?? '', ...this.environment },
-    };
-    const status = await main(['-C', this.dir, ...argv], host);
-    const anonymous = (text: string): string => text.replaceAll(this.dir, '<checkout>');
-    return { status, stdout: anonymous(out.text), stderr: anonymous(err.text) };
+    return await runHere(this.dir, argv, this.environment);
   }
 
   /** What a verb prints that has to end well. */
@@ -204,22 +190,5 @@ export class UpdateRig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#python?.[Symbol.asyncDispose]();
     await this.rig[Symbol.asyncDispose]();
-  }
-}
-
-/** A stream that is no terminal, and what was written to it. */
-export class Capture {
-  text = '';
-  readonly stream: NodeJS.WriteStream;
-
-  constructor() {
-    const sink = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        this.text += chunk.toString('utf8');
-        done();
-      },
-    });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a terminal's stream, only isTTY is asked for, and it is not there
-    this.stream = sink as unknown as NodeJS.WriteStream;
   }
 }

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { main } from '../../../tools/cli/main.ts';
-import { CHECKOUT, Rig, SHARED_STORE } from '../rig.ts';
+import { Rig } from '../rig.ts';
 import type { Finished } from '../rig.ts';
-import { Capture } from '../update-rig.ts';
+import { runHere } from '../here.ts';
 import { makeDisk } from './disk-fixture.ts';
 import type { DiskFixture } from './disk-fixture.ts';
 import { AwsEndpoint } from './endpoint.ts';
@@ -95,7 +94,6 @@ export class PublishRig implements AsyncDisposable {
 
   /** Runs the command line within this process: loading the SDK anew for each would take longer than all else. */
   async make(...argv: readonly string[]): Promise<Omit<Finished, 'signal'>> {
-    const [out, err] = [new Capture(), new Capture()];
     const patience = /^(ami|ssm|release)$/.test(argv[0] ?? '') ? ['--patience', '2'] : [];
     // The SDK reads its own variables; there is no other way to hand them to it.
     Object.assign(process.env, this.endpoint.env, {
@@ -103,18 +101,7 @@ export class PublishRig implements AsyncDisposable {
       AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
     });
     const variant = argv.includes('--variant') ? [] : ['--variant', 'aws-dev'];
-    const status = await main(['-C', this.dir, ...argv, ...variant, ...patience], {
-      home: this.dir,
-      projectDir: CHECKOUT,
-      cacheDir: SHARED_STORE,
-      configFile: join(this.dir, '.config', 'slipway', 'config.yaml'),
-      colour: false,
-      streams: { out: out.stream, err: err.stream },
-      input: process.stdin,
-      environment: { PATH: process.env['PATH'] ?? '' },
-    });
-    const settle = (text: string): string => text.replaceAll(this.dir, '<checkout>');
-    return { status, stdout: settle(out.text), stderr: settle(err.text) };
+    return await runHere(this.dir, [...argv, ...variant, ...patience]);
   }
 
   /** Runs a verb that has to end well, and gives its text. */
