@@ -81,6 +81,23 @@ test('a failed build is never stored: it runs again', async () => {
   expect(again.stderr).toContain('FAIL  Build alpha');
 });
 
+test('a spec that is for no architecture is an error at its line; a subpackage may be', async () => {
+  await using rig = await Rig.create({ ...RELEASE, ...fixturePackage('alpha', { tags: ['BuildArch: noarch'] }) });
+  const { status, stderr } = await rig.make('build', '--package', 'alpha');
+  expect(status).toBe(1);
+  expect(stderr).toContain('packages/alpha/alpha.spec:7:1: error: Cannot build package "alpha" as noarch');
+  const subpackage = ['', '%package data', 'Summary: Data', 'BuildArch: noarch', '%description data', '%{summary}.'];
+  await rig.write(
+    fixturePackage('alpha', {
+      tags: subpackage,
+      files: ['%files data', '%{_prefix}/lib/data'],
+      install: 'install -D /dev/null %{buildroot}%{_prefix}/lib/data',
+    }),
+  );
+  const built = await rig.make('build', '--package', 'alpha');
+  expect(built.stdout).toContain('slipway-alpha-data-1.0-1.noarch.rpm');
+});
+
 test.for([
   {
     name: 'unknown-package',

@@ -2,10 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Arch } from '../config/arch.ts';
-import { sourceFileName } from '../config/package.ts';
 import type { Package } from '../config/package.ts';
 import type { Located } from '../config/project.ts';
-import { BuildError } from '../errors.ts';
 import type { Output, Task } from '../graph/task.ts';
 import { buildTask, unpackTask } from '../rpm/build.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
@@ -84,40 +82,4 @@ export function localFiles({ store }: Pick<Workbench, 'store'>, pkg: Package): R
     .map((entry) => entry.name)
     .toSorted();
   return Object.fromEntries(names.map((name) => [name, store.putBytes(readFileSync(join(pkg.path, name)))]));
-}
-
-/** Every Source and Patch of a spec is pinned in package.yaml or stands beside it, and no pin is left over. */
-export function checkSources(
-  pkg: Located<Package>,
-  specSources: readonly string[],
-  local: Iterable<string>,
-): BuildError[] {
-  const pinned = pkg.sources.map(sourceFileName);
-  const present = new Set([...pinned, ...local]);
-  const missing = specSources.filter((file) => !present.has(file));
-  const unused = pinned.flatMap((file, index) => (specSources.includes(file) ? [] : [{ file, index }]));
-  return [
-    ...missing.map(
-      (file) =>
-        new BuildError(
-          'package/unpinned-source',
-          `Cannot build package "${pkg.name}": its spec names "${file}", which is neither pinned nor beside it`,
-          {
-            at: pkg.locate(['sources']),
-            hint: `Add "${file}" to sources with its sha512`,
-          },
-        ),
-    ),
-    ...unused.map(
-      ({ file, index }) =>
-        new BuildError(
-          'package/unused-source',
-          `Cannot build package "${pkg.name}": "${file}" is pinned, but its spec has no Source or Patch of that name`,
-          {
-            at: pkg.locate(['sources', index]),
-            hint: 'Remove the pin or name the file in the spec',
-          },
-        ),
-    ),
-  ];
 }
