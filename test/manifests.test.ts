@@ -67,6 +67,22 @@ test('a variant of two packages that exclude each other is told both, and how th
   await expect(error).toMatchFileSnapshot('golden/errors/conflict.txt');
 });
 
+test('a package of one platform in a variant of another is told, with both and the way to it', async () => {
+  await using rig = await Rig.create({
+    ...RELEASE,
+    ...fixturePackage('grub'),
+    ...fixturePackage('alpha', { requires: ['agent'] }),
+    ...fixturePackage('agent', { tags: ['Supplements: %{osname}-platform-vmware'] }),
+    'variants/metal-dev/variant.yaml': VARIANT,
+    'variants/vmware-dev/variant.yaml': VARIANT,
+  });
+  const { status, stderr } = await rig.make('plan', '--variant', 'metal-dev');
+  expect(status).toBe(1);
+  const error = stderr.slice(stderr.indexOf('<checkout>/variants'));
+  await expect(error).toMatchFileSnapshot('golden/errors/package-wrong-platform.txt');
+  expect((await rig.make('plan', '--variant', 'vmware-dev')).status).toBe(0);
+});
+
 test('a package that is not for the architecture of its variant is told, with the way to it', async () => {
   await using rig = await Rig.create({
     ...RELEASE,

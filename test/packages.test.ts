@@ -94,8 +94,8 @@ test('a spec that is for no architecture is an error at its line; a subpackage m
       install: 'install -D /dev/null %{buildroot}%{_prefix}/lib/data',
     }),
   );
-  const built = await rig.make('build', '--package', 'alpha');
-  expect(built.stdout).toContain('slipway-alpha-data-1.0-1.noarch.rpm');
+  const done = await rig.make('build', '--package', 'alpha');
+  expect(done.stdout).toContain('slipway-alpha-data-1.0-1.noarch.rpm');
 });
 
 test.for([

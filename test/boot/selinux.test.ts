@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Machine } from '../../tools/vm/machine.ts';
 import { BootRig } from '../rig/boot-rig.ts';
+import { DENIALS } from '../rig/denials.ts';
 
 /** Without KVM, on a busy machine. */
 const BOOT_MS = 300_000;
@@ -42,8 +43,6 @@ async function confined(categories: string, script: string): Promise<string[]> {
 function quote(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
-
-const DENIALS = String.raw`journalctl --boot --no-pager --quiet | grep -E 'avc: +denied|not defined in policy' || true`;
 
 test('the policy is enforced, and nothing was denied on the way up', async () => {
   expect(await ask('cat /sys/fs/selinux/enforce')).toBe('1');

@@ -1,21 +1,16 @@
 import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Arch } from '../../tools/config/arch.ts';
 import { findVariant, readProject } from '../../tools/config/project.ts';
-import { runGraph } from '../../tools/graph/scheduler.ts';
-import { Store } from '../../tools/graph/store.ts';
 import { planLayout, type Partition } from '../../tools/image/layout.ts';
-import { runCommand } from '../../tools/process/command.ts';
-import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
-import { toolRoot, type ToolRoot } from '../../tools/sdk/tool-root.ts';
-import { flashTask } from '../../tools/secure-boot/efi-vars.ts';
-import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { overlayDisk, unpackDisk, type Drive } from '../../tools/vm/disk.ts';
 import { bootVm, type Machine } from '../../tools/vm/machine.ts';
 import type { Firmware } from '../../tools/vm/qemu.ts';
-import { VmTools } from '../../tools/vm/tools.ts';
-import { CHECKOUT, SHARED_STORE } from './rig.ts';
+import type { VmTools } from '../../tools/vm/tools.ts';
+import { CHECKOUT } from './rig.ts';
+import { buildVariant, vmTools, type BuiltVariant } from './vm-root.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -29,30 +24,41 @@ export interface BootRigOptions {
   /** Where the variant is; this one unless told. */
   readonly checkout?: string;
   readonly variant?: string;
+  readonly arch?: Arch;
 }
 
 /** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
 export class BootRig implements AsyncDisposable {
   readonly #tools: VmTools;
+  readonly #arch: Arch;
   readonly #dir: string;
   readonly #image: string;
   readonly #partitions: readonly Partition[];
   #disks = 0;
 
-  private constructor(parts: { tools: VmTools; dir: string; image: string; partitions: readonly Partition[] }) {
+  private constructor(parts: {
+    tools: VmTools;
+    arch: Arch;
+    dir: string;
+    image: string;
+    partitions: readonly Partition[];
+  }) {
     this.#tools = parts.tools;
+    this.#arch = parts.arch;
     this.#dir = parts.dir;
     this.#image = parts.image;
     this.#partitions = parts.partitions;
   }
 
-  static async create({ checkout = CHECKOUT, variant: name = 'metal-dev' }: BootRigOptions = {}): Promise<BootRig> {
-    const image = await buildImage(checkout, name);
+  static async create(options: BootRigOptions = {}): Promise<BootRig> {
+    const { checkout = CHECKOUT, variant: name = 'metal-dev', arch = 'x86_64' } = options;
+    const image = await buildImage({ checkout, variant: name, arch });
     const project = readProject(checkout);
     const variant = findVariant(project, name);
     const { disks } = planLayout({ image: variant.image, osName: project.release.name });
     return new BootRig({
       tools: await vmTools(),
+      arch,
       dir: await mkdtemp(join(tmpdir(), 'slipway-boot-')),
       image,
       partitions: disks[0].partitions,
@@ -95,7 +101,7 @@ export class BootRig implements AsyncDisposable {
     const overlay = await overlayDisk(this.#tools, disk ?? (await this.copy()), { path, sizeGiB: 8 });
     const hardware = { firmware, drives: [overlay, ...more], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
     const keys = variables === undefined ? {} : { variables };
-    return await bootVm(this.#tools, { arch: 'x86_64', ...hardware, ...keys });
+    return await bootVm(this.#tools, { arch: this.#arch, ...hardware, ...keys });
   }
 
   /** Changes one file of an ext4 partition on a raw disk. */
@@ -158,47 +164,11 @@ export async function flipBit({ path }: Drive, partition: Partition, offset: num
   await file.write(Buffer.of(byte.readUInt8() ^ 1), 0, 1, position);
 }
 
-async function buildImage(checkout: string, variant: string): Promise<string> {
-  const lines: string[] = [];
-  const program = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
-  const argv = [...program, '-C', checkout, 'build', '--variant', variant];
-  const env = { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' };
-  const { status } = await runCommand(argv, { cwd: CHECKOUT, env, onLine: (line) => lines.push(line) });
-  if (status !== 0) throw new Error(`Cannot build ${variant}:\n${lines.slice(-40).join('\n')}`);
-  const dir = join(checkout, 'build', 'images', `x86_64-${variant}`, 'latest');
-  const image = (await readdir(dir)).find((name) => name.endsWith(`-${variant}-x86_64.img.lz4`));
+async function buildImage(built: BuiltVariant): Promise<string> {
+  await buildVariant(built);
+  const { checkout, variant, arch } = built;
+  const dir = join(checkout, 'build', 'images', `${arch}-${variant}`, 'latest');
+  const image = (await readdir(dir)).find((name) => name.endsWith(`-${variant}-${arch}.img.lz4`));
   if (image === undefined) throw new Error(`Expected an image in ${dir}`);
   return join(dir, image);
-}
-
-async function vmTools(): Promise<VmTools> {
-  return await withVmRoot(async ({ store, root }) => {
-    const [tree] = root.layers(await runGraph(root.tasks, { store, ...QUIET }));
-    if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
-    return new VmTools(store.pathOf(tree));
-  });
-}
-
-/** Flash memory with the variables of an efi-vars.json. */
-export async function makeFlash(variables: string): Promise<string> {
-  return await withVmRoot(async ({ store, sandbox, root }) => {
-    const task = flashTask({ sandbox, tools: root }, await readFile(variables, 'utf8'), 'x86_64');
-    const result = await runGraph([task], { store, ...QUIET });
-    return store.pathOf(result.output(task, 'variables.fd'));
-  });
-}
-
-const QUIET = { cores: 2, memoryMiB: 2048, signal: new AbortController().signal, sink: () => undefined };
-
-interface VmRoot {
-  readonly store: Store;
-  readonly sandbox: BubblewrapSandbox;
-  readonly root: ToolRoot;
-}
-
-async function withVmRoot<T>(work: (vm: VmRoot) => Promise<T>): Promise<T> {
-  await using store = await Store.open(SHARED_STORE);
-  const sandbox = new BubblewrapSandbox(store);
-  const root = toolRoot('vm', { store, sandbox, network: 'online', mirrors: () => findMirrors() });
-  return await work({ store, sandbox, root });
 }

@@ -1,22 +1,32 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { parseDocument, YAMLSeq } from 'yaml';
+
+import type { Arch } from '../../tools/config/arch.ts';
 import { findVariant, readProject } from '../../tools/config/project.ts';
-import { runGraph } from '../../tools/graph/scheduler.ts';
-import { Store } from '../../tools/graph/store.ts';
-import { runCommand } from '../../tools/process/command.ts';
 import { findDisks, openDrives } from '../../tools/recipe/boot-image.ts';
-import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
-import { toolRoot } from '../../tools/sdk/tool-root.ts';
-import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { bootVm, type Machine } from '../../tools/vm/machine.ts';
-import { VmTools } from '../../tools/vm/tools.ts';
-import { CHECKOUT, SHARED_STORE } from './rig.ts';
+import type { Hardware } from '../../tools/vm/qemu.ts';
+import { CHECKOUT } from './rig.ts';
+import { buildVariant, vmTools } from './vm-root.ts';
 
-const ARCH = 'x86_64';
+/** Without KVM, on a busy machine. */
+export const PATIENCE_MS = 900_000;
 
-/** A machine that runs a variant which has no console of its own: the same image but for a shell on it. */
+/** How long systemd waits for a disk is said in real time, and an emulated one may be found late. */
+const KERNEL_PARAMETERS = ['no_timer_check', 'systemd.default_device_timeout_sec=600'];
+
+export interface Node {
+  readonly variant: string;
+  readonly arch?: Arch;
+  /** What the image carries beside what the variant says, such as images of containers. */
+  readonly packages?: readonly string[];
+  readonly hardware?: Partial<Pick<Hardware, 'network' | 'forward'>>;
+}
+
+/** A machine that runs a variant's own packages, with a shell on its console whether or not the variant has one. */
 export class NodeRig implements AsyncDisposable {
   readonly machine: Machine;
   readonly #dir: string;
@@ -26,17 +36,54 @@ export class NodeRig implements AsyncDisposable {
     this.#dir = dir;
   }
 
-  static async boot(variant: string): Promise<NodeRig> {
+  /** Boots it until all that it starts has been started. */
+  static async boot({ variant, arch = 'x86_64', packages = [], hardware = {} }: Node): Promise<NodeRig> {
     const dir = await mkdtemp(join(tmpdir(), 'slipway-node-'));
     const name = `${variant}-shell`;
-    await makeTwin({ variant, name, dir });
-    await build(dir, name);
+    await makeTwin({ variant, name, dir, packages: ['login', ...packages] });
+    await buildVariant({ checkout: dir, variant: name, arch });
     const project = readProject(dir);
-    const files = findDisks({ project }, findVariant(project, name), ARCH);
+    const files = findDisks({ project }, findVariant(project, name), arch);
     const tools = await vmTools();
-    const drives = [...(await openDrives(tools, files, { dir, sizeGiB: 8 }))];
-    const hardware = { firmware: 'uefi', memoryMiB: 2048, cores: 2, network: 'isolated' } as const;
-    return new NodeRig(await bootVm(tools, { arch: ARCH, drives, ...hardware }), dir);
+    const drives = await openDrives(tools, files, { dir, sizeGiB: 8 });
+    const machine = await bootVm(tools, {
+      arch,
+      drives,
+      firmware: 'uefi',
+      memoryMiB: 2048,
+      cores: 2,
+      network: 'isolated',
+      ...hardware,
+    });
+    const rig = new NodeRig(machine, dir);
+    await machine.waitForShell(PATIENCE_MS);
+    await rig.ask('until systemctl is-active --quiet multi-user.target; do sleep 1; done');
+    return rig;
+  }
+
+  /** Output of a command that must succeed. */
+  async ask(command: string): Promise<string> {
+    const { status, output } = await this.machine.run(command, PATIENCE_MS);
+    if (status !== 0) throw new Error(`${command}: status ${status}\n${output}`);
+    return output.trim();
+  }
+
+  /** Asks until a command succeeds, at most so many times, a second apart. */
+  async askUntil(command: string, times = 120): Promise<string> {
+    return await this.ask(
+      `for i in $(seq ${times}); do { ${command}; } >/dev/null 2>&1 && break; sleep 1; done; ${command}`,
+    );
+  }
+
+  /** Writes a file, in pieces that a console takes. */
+  async put(path: string, text: string): Promise<void> {
+    const pieces =
+      Buffer.from(text)
+        .toString('base64')
+        .match(/.{1,500}/g) ?? [];
+    await this.ask(`: > ${path}.part`);
+    for (const piece of pieces) await this.ask(`printf %s ${piece} >> ${path}.part`);
+    await this.ask(`base64 -d < ${path}.part > ${path} && rm ${path}.part`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,41 +96,22 @@ interface Twin {
   readonly variant: string;
   readonly name: string;
   readonly dir: string;
+  readonly packages: readonly string[];
 }
 
-/** A checkout of the same packages, whose one variant has `login` too. */
-async function makeTwin({ variant, name, dir }: Twin): Promise<void> {
-  const text = await readFile(join(CHECKOUT, 'variants', variant, 'variant.yaml'), 'utf8');
+/** A checkout of the same packages, whose one variant has some more. */
+async function makeTwin({ variant, name, dir, packages }: Twin): Promise<void> {
+  const text = parseDocument(await readFile(join(CHECKOUT, 'variants', variant, 'variant.yaml'), 'utf8'));
+  add(text.get('packages'), packages);
+  add(text.get('kernel-parameters'), KERNEL_PARAMETERS);
   await mkdir(join(dir, 'variants', name), { recursive: true });
-  await writeFile(
-    join(dir, 'variants', name, 'variant.yaml'),
-    text.replace('packages:\n', 'packages:\n  - login\n').replace('net.ifnames=0', 'net.ifnames=0, no_timer_check'),
-  );
+  await writeFile(join(dir, 'variants', name, 'variant.yaml'), String(text));
   await cp(join(CHECKOUT, 'Release.yaml'), join(dir, 'Release.yaml'));
   await symlink(join(CHECKOUT, 'packages'), join(dir, 'packages'));
 }
 
-async function build(dir: string, variant: string): Promise<void> {
-  const lines: string[] = [];
-  const argv = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
-  const { status } = await runCommand([...argv, '-C', dir, 'build', '--variant', variant], {
-    cwd: CHECKOUT,
-    env: { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' },
-    onLine: (line) => lines.push(line),
-  });
-  if (status !== 0) throw new Error(`Cannot build ${variant}:\n${lines.slice(-40).join('\n')}`);
-}
-
-async function vmTools(): Promise<VmTools> {
-  await using store = await Store.open(SHARED_STORE);
-  const root = toolRoot('vm', {
-    store,
-    sandbox: new BubblewrapSandbox(store),
-    network: 'online',
-    mirrors: () => findMirrors(),
-  });
-  const limits = { cores: 2, memoryMiB: 2048, signal: new AbortController().signal };
-  const [tree] = root.layers(await runGraph(root.tasks, { store, sink: () => undefined, ...limits }));
-  if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
-  return new VmTools(store.pathOf(tree));
+function add(list: unknown, items: readonly string[]): void {
+  if (!(list instanceof YAMLSeq)) throw new TypeError('Expected a list');
+  const present: unknown = list.toJSON();
+  for (const item of items) if (!(Array.isArray(present) && present.includes(item))) list.add(item);
 }

@@ -1,10 +1,9 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { runCommand } from '../../tools/process/command.ts';
 import { programOf } from '../../tools/sandbox/program.ts';
+import { freePort } from './free-port.ts';
 import { pythonTask } from './peers/python.ts';
 import { enterRoot, openPeersRoot } from './peers/root.ts';
 
@@ -140,17 +139,6 @@ export class Peers {
     const variables = Object.entries(settings).flatMap(([name, value]) => ['--setenv', name, value]);
     return [...enterRoot(this.#root), ...mounts, '--ro-bind', tests, tests, '--clearenv', ...variables, '--', ...argv];
   }
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new TypeError('Expected a port');
-  return address.port;
 }
 
 async function untilAnswers(url: string): Promise<void> {

@@ -7,8 +7,9 @@ import { readProfile } from '../../tools/secure-boot/profile.ts';
 import { signWithFiles } from '../../tools/secure-boot/signer.ts';
 import type { Drive } from '../../tools/vm/disk.ts';
 import type { Machine } from '../../tools/vm/machine.ts';
-import { BootRig, makeFlash } from './boot-rig.ts';
+import { BootRig } from './boot-rig.ts';
 import { CHECKOUT, Rig } from './rig.ts';
+import { makeFlash } from './vm-root.ts';
 
 /** By the same name: what no key reaches, such as the kernel-module kit, is the same as without. */
 const VARIANT = 'metal-dev';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { DENIALS } from '../rig/denials.ts';
 import { NodeRig } from '../rig/node-rig.ts';
 
-/** Without KVM, on a busy machine. */
-const PATIENCE_MS = 600_000;
+const IMAGE = 'localhost/slipway/hello:1.0';
 
 const STATIC_POD = JSON.stringify({
   apiVersion: 'v1',
@@ -15,50 +15,79 @@ const STATIC_POD = JSON.stringify({
   },
 });
 
+const OLD = { version: '1.21', kubelet: 'Kubernetes v1.21.14', containerd: '1.7.35' };
+const NEW = { version: '1.34', kubelet: 'Kubernetes v1.34.4', containerd: '2.1.9' };
+
 describe.each([
-  { variant: 'aws-k8s-1.21', kubelet: 'Kubernetes v1.21.14', containerd: 'v2 1.7.35' },
-  { variant: 'aws-k8s-1.34', kubelet: 'Kubernetes v1.34.4', containerd: '2.1.9' },
-])('a node of $variant, alone', ({ variant, kubelet, containerd }) => {
+  { variant: 'aws-k8s-1.21', arch: 'x86_64', ...OLD },
+  { variant: 'aws-k8s-1.34', arch: 'x86_64', ...NEW },
+  { variant: 'metal-k8s-1.34', arch: 'x86_64', ...NEW },
+  { variant: 'vmware-k8s-1.21', arch: 'x86_64', ...OLD },
+  { variant: 'vmware-k8s-1.34', arch: 'x86_64', ...NEW },
+  { variant: 'aws-k8s-1.21', arch: 'aarch64', ...OLD },
+  { variant: 'aws-k8s-1.34', arch: 'aarch64', ...NEW },
+  { variant: 'metal-k8s-1.34', arch: 'aarch64', ...NEW },
+] as const)('a node of $variant for $arch, alone', ({ variant, arch, version, kubelet, containerd }) => {
   let rig: NodeRig;
 
-  /** Output of a command that must succeed. */
-  async function ask(command: string): Promise<string> {
-    const { status, output } = await rig.machine.run(command, PATIENCE_MS);
-    expect({ command, output, status }).toMatchObject({ status: 0 });
-    return output.trim();
-  }
-
   beforeAll(async () => {
-    rig = await NodeRig.boot(variant);
-    await rig.machine.waitForShell(PATIENCE_MS);
-    await ask('until systemctl is-active --quiet multi-user.target; do sleep 1; done');
+    rig = await NodeRig.boot({ variant, arch, packages: ['hello-image'] });
   });
 
-  afterAll(async () => await rig[Symbol.asyncDispose]());
+  afterAll(async () => await rig?.[Symbol.asyncDispose]());
 
-  test('comes up with no failed unit', async () => {
-    expect(await ask('systemctl list-units --failed --no-legend --plain')).toBe('');
-    expect(await ask('systemctl is-active containerd host-containerd kubelet')).toBe('active\nactive\nactive');
+  test('comes up with no failed unit, and nothing was denied', async () => {
+    expect(await rig.ask('systemctl list-units --failed --no-legend --plain')).toBe('');
+    expect(await rig.ask('systemctl is-active containerd host-containerd kubelet')).toBe('active\nactive\nactive');
+    expect(await rig.ask(DENIALS)).toBe('');
   });
 
   test('runs the versions that are pinned', async () => {
-    expect(await ask('kubelet --version')).toBe(kubelet);
-    expect(await ask('containerd --version')).toContain(containerd.replace('v2 ', ''));
-    expect(await ask('runc --version')).toContain('runc version 1.3.6');
+    expect(await rig.ask('uname -m')).toBe(arch);
+    expect(await rig.ask('kubelet --version')).toBe(kubelet);
+    expect(await rig.ask('containerd --version')).toContain(`${containerd} `);
+    expect(await rig.ask('runc --version')).toContain('runc version 1.3.6');
   });
 
   test('carries the licences of the modules that its programs are made of', async () => {
-    const version = variant.slice('aws-k8s-'.length);
-    await ask(`test -s /usr/share/licenses/slipway-kubelet-${version}/vendor/k8s.io/kubernetes/LICENSE`);
-    expect(Number(await ask('find /usr/share/licenses -path "*/vendor/*" -name "LICENSE*" | wc -l'))).toBeGreaterThan(
-      300,
-    );
+    await rig.ask(`test -s /usr/share/licenses/slipway-kubelet-${version}/vendor/k8s.io/kubernetes/LICENSE`);
+    const count = await rig.ask('find /usr/share/licenses -path "*/vendor/*" -name "LICENSE*" | wc -l');
+    expect(Number(count)).toBeGreaterThan(300);
   });
 
   test('runs a static pod from the image that came with it, without network', async () => {
-    await ask(`printf '%s' '${STATIC_POD}' > /etc/kubernetes/static-pods/still.json`);
-    const running = "ctr -n k8s.io tasks list | grep -c RUNNING | grep -qx '2'";
-    await ask(`for i in $(seq 120); do ${running} && break; sleep 1; done; ${running}`);
-    expect(await ask('ps -eo args | grep -c "^/pause"')).toBe('2');
+    await rig.ask(`printf '%s' '${STATIC_POD}' > /etc/kubernetes/static-pods/still.json`);
+    await rig.askUntil("ctr -n k8s.io tasks list | grep -c RUNNING | grep -qx '2'");
+    expect(await rig.ask('ps -eo args | grep -c "^/pause"')).toBe('2');
+  });
+
+  test.each([
+    { name: 'hello', options: '', domain: 'control_t' },
+    { name: 'admin', options: '-superpowered', domain: 'super_t' },
+  ])('runs host container $name as $domain, in a containerd of its own', async ({ name, options, domain }) => {
+    const unit = `host-containers@${name}`;
+    const ctr = 'ctr --address /run/host-containerd/containerd.sock';
+    await rig.ask(`${ctr} images import /usr/share/hello-image/hello.tar`);
+    await rig.put(`/etc/host-containers/${name}.env`, `SOURCE=${IMAGE}\nOPTIONS=${options}\n`);
+    await rig.ask(`systemctl start ${unit}`);
+    // No registry is there: it tries for a while, then goes on with the image that is.
+    await rig.askUntil(`${ctr} tasks list | grep -q '^${name} .*RUNNING'`);
+    await rig.askUntil(`journalctl --boot --unit ${unit} --grep 'hello from process'`);
+    expect(await rig.ask(`journalctl --boot --unit ${unit} --output cat`)).toContain(
+      `of user 65535 in system_u:system_r:${domain}:s0-s0:c0.c1023`,
+    );
+    await rig.ask(`systemctl stop ${unit}`);
+    expect(await rig.ask(`${ctr} containers list --quiet`)).toBe('');
+  });
+
+  test('has denied nothing of all this', async () => {
+    expect(await rig.ask(DENIALS)).toBe('');
+  });
+
+  test.runIf(variant.startsWith('vmware'))('has a guest agent that waits for its hypervisor', async () => {
+    expect(await rig.ask('systemctl show vmtoolsd --property ConditionResult --value')).toBe('no');
+    const { status, output } = await rig.machine.run('vmtoolsd');
+    expect(output).toMatch(/needs to run inside a virtual machine/);
+    expect(status).not.toBe(0);
   });
 });

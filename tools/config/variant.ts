@@ -42,3 +42,8 @@ export interface Variant extends VariantManifest {
   readonly name: string;
   readonly path: string;
 }
+
+/** What a variant runs on, such as `vmware`: the first part of its name. */
+export function platformOf({ name }: Pick<Variant, 'name'>): string {
+  return name.split('-')[0] ?? name;
+}

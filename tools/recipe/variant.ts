@@ -1,5 +1,6 @@
 import type { Arch } from '../config/arch.ts';
 import type { Located } from '../config/project.ts';
+import { platformOf } from '../config/variant.ts';
 import type { Variant } from '../config/variant.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import type { Artifact } from '../image/tasks.ts';
@@ -117,7 +118,7 @@ function choose(variant: Located<Variant>, catalogue: Catalogue): Choice {
   const asker = `variant "${variant.name}"`;
   const wanted = variant.packages.map((name) => `${PACKAGE_PREFIX}${name}`);
   const locate = (capability: string) => variant.locate(['packages', wanted.indexOf(capability)]);
-  const rpms = catalogue.closure(wanted, { asker, errors, locate });
+  const rpms = catalogue.closure(wanted, { asker, errors, locate, platform: platformOf(variant) });
   const isSigned = variant.image.features['uefi-secure-boot'];
   const [grub] = catalogue.closure([BOOT_LOADER], { asker, errors });
   const [shim] = isSigned ? catalogue.closure([SHIM], { asker, errors }) : [];

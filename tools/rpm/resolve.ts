@@ -2,6 +2,9 @@ import { suggest } from '../config/suggest.ts';
 import type { Arch } from '../config/arch.ts';
 import { BuildError } from '../errors.ts';
 import type { Location } from '../errors.ts';
+import { misfits } from './misfits.ts';
+import type { Chosen } from './misfits.ts';
+import { capabilityName } from './spec.ts';
 import type { Capability, SpecFacts, Subpackage } from './spec.ts';
 
 /** An RPM that can be built: a subpackage and the package folder whose spec makes it. */
@@ -18,19 +21,14 @@ interface Want {
   readonly at: Location | undefined;
 }
 
-/** An RPM of a set, and how it came into it. */
-interface Chosen {
-  readonly rpm: Rpm;
-  readonly trail: Trail;
-  readonly at: Location | undefined;
-}
-
 export interface ClosureOptions {
   /** Who wants them, for messages: `variant "aws-dev"`, `packages/glibc`. */
   readonly asker: string;
   readonly errors: BuildError[];
   /** Where a capability is wanted, when that is a line of a manifest. */
   readonly locate?: (capability: Capability) => Location;
+  /** What the set is to run on, such as `vmware`; of no matter for a set that something is built with. */
+  readonly platform?: string;
 }
 
 /**
@@ -66,7 +64,7 @@ export class Catalogue {
    * The RPMs that `wanted` comes to with all they require, sorted by name. A name that several provide is met by the one that is
    * there for another reason, as a runtime that the orchestrator chose. What is wrong is added to `errors`.
    */
-  closure(wanted: readonly Capability[], { asker, errors, locate }: ClosureOptions): readonly Rpm[] {
+  closure(wanted: readonly Capability[], { asker, errors, locate, platform }: ClosureOptions): readonly Rpm[] {
     const found = new Map<string, Chosen>();
     const shared: Want[] = [];
     const todo: Want[] = wanted.map((capability) => ({
@@ -89,16 +87,10 @@ export class Catalogue {
       const providers = this.#providersOf(want);
       if (!providers.some(({ name }) => found.has(name))) report(errors, tooMany(want, providers));
     }
-    errors.push(...conflictsAmong([...found.values()]));
-    for (const chosen of found.values()) this.#checkArch(chosen, errors);
+    const exclusiveArches = (rpm: Rpm): readonly string[] => this.facts(rpm.package).exclusiveArches;
+    const problems = misfits([...found.values()], { arch: this.#arch, platform, exclusiveArches });
+    for (const problem of problems) report(errors, problem);
     return [...found.values()].map(({ rpm }) => rpm).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  #checkArch({ rpm, trail, at }: Chosen, errors: BuildError[]): void {
-    const arches = this.facts(rpm.package).exclusiveArches;
-    if (arches.length === 0 || arches.includes(this.#arch)) return;
-    const message = `Cannot build packages/${rpm.package} for ${this.#arch}: its spec is for ${arches.join(' and ')} only; ${trail.join(', ')}`;
-    report(errors, new BuildError('package/wrong-arch', message, { at, hint: 'Leave it out, or the architecture' }));
   }
 
   #providersOf({ capability }: Want): readonly Rpm[] {
@@ -148,30 +140,4 @@ function tooMany({ capability, trail, at }: Want, providers: readonly Rpm[]): Bu
     at,
     hint: 'Require the package itself rather than the shared name',
   });
-}
-
-/** Each pair once. Conflicts with some versions only are left to rpm. */
-function conflictsAmong(chosen: readonly Chosen[]): BuildError[] {
-  return chosen.flatMap((one, index) =>
-    chosen
-      .slice(index + 1)
-      .filter((other) => excludes(one.rpm, other.rpm) || excludes(other.rpm, one.rpm))
-      .map((other) => conflict(one, other)),
-  );
-}
-
-function excludes(one: Rpm, other: Rpm): boolean {
-  const names = new Set(other.provides.map(capabilityName));
-  return one.conflicts.some((capability) => names.has(capability));
-}
-
-function conflict(one: Chosen, other: Chosen): BuildError {
-  const [first, second] = one.rpm.name < other.rpm.name ? [one, other] : [other, one];
-  const message = `Cannot install ${first.rpm.name} beside ${second.rpm.name}: they exclude each other; ${first.trail.join(', ')}; ${second.trail.join(', ')}`;
-  return new BuildError('package/conflict', message, { at: second.at, hint: 'Leave one of the two out' });
-}
-
-/** `slipway-zlib >= 1.3` -> `slipway-zlib`. */
-export function capabilityName(capability: Capability): string {
-  return capability.split(' ')[0] ?? capability;
 }

@@ -22,7 +22,12 @@ export interface Subpackage {
   readonly requires: readonly Capability[];
   /** What cannot be installed beside it; of its own names, every other package that has one of them. */
   readonly conflicts: readonly Capability[];
+  /** What it adds something to, such as a platform. */
+  readonly supplements: readonly Capability[];
 }
+
+/** The name of a platform among what packages supplement. */
+export const PLATFORM = /^[^ ]+-platform-(\S+)$/;
 
 /** What rpm itself says of a spec for one architecture. There is no second list. */
 export interface SpecFacts {
@@ -54,7 +59,7 @@ export const FACTS = 'facts';
 const QUERY = `
 rpmspec --target "$1" -q --srpm --qf '[buildrequires\\t%{REQUIRENEVRS}\\n][source\\t%{SOURCE}\\n][source\\t%{PATCH}\\n][arch\\t%{EXCLUSIVEARCH}\\n]' "$2"
 rpmspec --target "$1" -q --builtrpms --qf \
-  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n][conflicts\\t%{CONFLICTNEVRS}\\n]' "$2"
+  'package\\t%{NAME}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n[provides\\t%{PROVIDENEVRS}\\n][requires\\t%{REQUIRENEVRS}\\n][conflicts\\t%{CONFLICTNEVRS}\\n][supplements\\t%{SUPPLEMENTNEVRS}\\n]' "$2"
 `;
 
 /** Asks rpm about one spec. Its output `facts` is tab-separated lines, read by parseFacts. */
@@ -124,6 +129,7 @@ function parseSubpackage(lines: readonly (readonly string[])[]): Subpackage {
     provides: values(lines, 'provides'),
     requires: values(lines, 'requires').filter(isRealCapability),
     conflicts: values(lines, 'conflicts'),
+    supplements: values(lines, 'supplements'),
   };
 }
 
@@ -134,4 +140,9 @@ function values(lines: readonly (readonly string[])[], kind: string): string[] {
 /** rpm's own features are no packages. */
 function isRealCapability(capability: Capability): boolean {
   return !capability.startsWith('rpmlib(');
+}
+
+/** `slipway-zlib >= 1.3` -> `slipway-zlib`. */
+export function capabilityName(capability: Capability): string {
+  return capability.split(' ')[0] ?? capability;
 }
