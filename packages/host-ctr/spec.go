@@ -24,11 +24,10 @@ func specOptions(image containerd.Image, wanted request) []oci.SpecOpts {
 		oci.WithHostResolvconf,
 		oci.WithEnv(proxies()),
 		oci.WithMounts(ownMounts(wanted)),
-		labelled(wanted),
 	}
 	switch {
 	case wanted.superpowered:
-		return append(options,
+		options = append(options,
 			oci.WithHostNamespace(specs.PIDNamespace),
 			oci.WithPrivileged,
 			oci.WithAllDevicesAllowed,
@@ -40,7 +39,7 @@ func specOptions(image containerd.Image, wanted request) []oci.SpecOpts {
 		)
 	case wanted.kind == bootstrap:
 		// Its work is to prepare disks: it may mount, and the host sees what it mounts below /mnt.
-		return append(options,
+		options = append(options,
 			oci.WithAddedCapabilities([]string{"CAP_SYS_ADMIN"}),
 			oci.WithAllDevicesAllowed,
 			oci.WithHostDevices,
@@ -50,8 +49,10 @@ func specOptions(image containerd.Image, wanted request) []oci.SpecOpts {
 			seccomp.WithDefaultProfile(),
 		)
 	default:
-		return append(options, seccomp.WithDefaultProfile())
+		options = append(options, seccomp.WithDefaultProfile())
 	}
+	// Behind what takes every label away.
+	return append(options, labelled(wanted))
 }
 
 // labelled says what the container is to SELinux: privileged, or the administrator's own, with a root that no other container reads.
