@@ -1,3 +1,6 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
 
 import { fixturePackage, RELEASE } from './rig/fixtures.ts';
@@ -106,13 +109,25 @@ test('a name that two packages provide means the one that the variant has', asyn
   expect(stdout).not.toContain('build/agent-1.x86_64');
 });
 
-test('list shows variants with their disks, for machines as JSON', async () => {
-  await using rig = await Rig.create({ ...RELEASE, 'variants/metal-dev/variant.yaml': VARIANT });
+test('list shows each variant for each architecture: packages, disks, size, last build', async () => {
+  const variant = VARIANT.replace('x86_64', 'x86_64, aarch64');
+  await using rig = await Rig.create({
+    ...RELEASE,
+    'variants/metal-dev/variant.yaml': variant,
+    'build/images/aarch64-metal-dev/1.2.3-abc/slipway-metal-dev-aarch64.img.lz4': 'x'.repeat(2048),
+    'build/images/aarch64-metal-dev/1.2.3-abc/slipway-metal-dev-aarch64-data.img.lz4': 'x'.repeat(1024),
+  });
+  await symlink('1.2.3-abc', join(rig.dir, 'build/images/aarch64-metal-dev/latest'));
   const [event] = await rig.events('list', 'variants');
+  const same = { variant: 'metal-dev', format: 'raw', disks: 'split, 2 + 1 GiB', packages: 'alpha' };
   expect(event).toMatchObject({
     type: 'result',
-    data: [{ variant: 'metal-dev', arch: 'x86_64', disks: 'split, 2 + 1 GiB', 'last build': 'never' }],
+    data: [
+      { ...same, arch: 'x86_64', size: '-', 'last build': 'never' },
+      { ...same, arch: 'aarch64', size: '3.0 KiB' },
+    ],
   });
+  expect(JSON.stringify(event)).toMatch(/"last build":"1\.2\.3-abc, \d{4}-\d\d-\d\d \d\d:\d\d UTC"/);
 });
 
 test('schema prints a JSON Schema that names every key of a manifest', async () => {

@@ -1,9 +1,8 @@
-import { expect } from 'vitest';
-
 import type { NodeRig } from './node-rig.ts';
 
-/** VMware's agent on any other machine: it is left alone at boot with the reason in the journal, and ends at once where it is started all the same. */
-export async function expectIdleAgent(rig: NodeRig): Promise<void> {
-  expect(await rig.ask('journalctl --boot --unit vmtoolsd --output cat')).toContain('ConditionVirtualization=vmware');
-  expect((await rig.machine.run('vmtoolsd')).status).toBe(1);
+/** How VMware's agent fares on another machine: whether the journal tells why it was left alone at boot, and the status it ends with when started all the same. */
+export async function askGuestAgent(rig: NodeRig): Promise<{ readonly reasonGiven: boolean; readonly status: number }> {
+  const journal = await rig.ask('journalctl --boot --unit vmtoolsd --output cat');
+  const { status } = await rig.machine.run('vmtoolsd');
+  return { reasonGiven: journal.includes('ConditionVirtualization=vmware'), status };
 }

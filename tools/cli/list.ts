@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Argument } from 'commander';
@@ -63,6 +63,9 @@ function listPackages({ packages }: Project): Record<string, string>[] {
   return [...packages.values()].map(({ name, sources }) => ({ package: name, sources: String(sources.length) }));
 }
 
+/** Version and build, and when that was. */
 function lastBuild(link: string): string {
-  return existsSync(link) ? readlinkSync(link) : 'never';
+  if (!existsSync(link)) return 'never';
+  const [day, time = ''] = lstatSync(link).mtime.toISOString().split('T');
+  return `${readlinkSync(link)}, ${day} ${time.slice(0, 5)} UTC`;
 }
