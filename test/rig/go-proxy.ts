@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 
 import { goSettings } from '../../tools/go/client.ts';
 import { Toolchains } from '../../tools/go/toolchain.ts';
+import type { BuildEvent } from '../../tools/graph/events.ts';
 import { runGraph } from '../../tools/graph/scheduler.ts';
 import { Store } from '../../tools/graph/store.ts';
 import { BubblewrapSandbox } from '../../tools/sandbox/bubblewrap.ts';
@@ -65,8 +66,12 @@ export async function prepareGo(): Promise<void> {
     mirrors: () => findMirrors(),
   }).of(GO, undefined);
   const limits = { cores: 2, memoryMiB: 2048, signal: new AbortController().signal };
-  const { ok } = await runGraph(toolchain.client.tasks, { store, sink: () => undefined, ...limits });
-  if (!ok) throw new Error(`Cannot bring Go ${GO}`);
+  const said: string[] = [];
+  const sink = (event: BuildEvent): void => {
+    if (event.type === 'task-line') said.push(`${event.id}: ${event.line}`);
+  };
+  const { ok } = await runGraph(toolchain.client.tasks, { store, sink, ...limits });
+  if (!ok) throw new Error(`Cannot bring Go ${GO}\n${said.slice(-10).join('\n')}`);
 }
 
 /** A zip archive without compression: local headers and data, the central directory, its end (APPNOTE 4.3). */

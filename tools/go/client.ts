@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { RunContext } from '../graph/task.ts';
+import { hostCertificates } from '../sandbox/certificates.ts';
 import { runOnline } from '../sandbox/online.ts';
 
 /** How this machine is set up for Go's client: which proxies and checksum database it asks, and how it proves who it is. */
@@ -28,7 +29,7 @@ export function goSettings(environment: Readonly<Record<string, string | undefin
       return value === undefined ? [] : [[name, value]];
     }),
   );
-  const certificates = environment['SSL_CERT_FILE'];
+  const certificates = hostCertificates(environment);
   const files = {
     [`${HOME}/.config/go/env`]:
       environment['GOENV'] ?? join(environment['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'go', 'env'),
