@@ -16,7 +16,12 @@ import { buildVariant, vmTools } from './vm-root.ts';
 export const PATIENCE_MS = 900_000;
 
 /** How long systemd waits for a disk is said in real time, and an emulated one may be found late. */
-const KERNEL_PARAMETERS = ['no_timer_check', 'systemd.default_device_timeout_sec=600'];
+const PATIENT = ['no_timer_check', 'systemd.default_device_timeout_sec=600'];
+/** QEMU's serial port: that of an EC2 instance, which AWS's variants name, is another one on Arm. */
+const CONSOLE = { x86_64: 'console=ttyS0,115200n8', aarch64: 'console=ttyAMA0,115200n8' } as const satisfies Record<
+  Arch,
+  string
+>;
 
 export interface Node {
   readonly variant: string;
@@ -40,7 +45,7 @@ export class NodeRig implements AsyncDisposable {
   static async boot({ variant, arch = 'x86_64', packages = [], hardware = {} }: Node): Promise<NodeRig> {
     const dir = await mkdtemp(join(tmpdir(), 'slipway-node-'));
     const name = `${variant}-shell`;
-    await makeTwin({ variant, name, dir, packages: ['login', ...packages] });
+    await makeTwin({ variant, name, dir, packages: ['login', ...packages], parameters: [CONSOLE[arch], ...PATIENT] });
     await buildVariant({ checkout: dir, variant: name, arch });
     const project = readProject(dir);
     const files = findDisks({ project }, findVariant(project, name), arch);
@@ -97,13 +102,14 @@ interface Twin {
   readonly name: string;
   readonly dir: string;
   readonly packages: readonly string[];
+  readonly parameters: readonly string[];
 }
 
-/** A checkout of the same packages, whose one variant has some more. */
-async function makeTwin({ variant, name, dir, packages }: Twin): Promise<void> {
+/** A checkout of the same packages, whose one variant has some more of them, and is told some more. */
+async function makeTwin({ variant, name, dir, packages, parameters }: Twin): Promise<void> {
   const text = parseDocument(await readFile(join(CHECKOUT, 'variants', variant, 'variant.yaml'), 'utf8'));
   add(text.get('packages'), packages);
-  add(text.get('kernel-parameters'), KERNEL_PARAMETERS);
+  add(text.get('kernel-parameters'), parameters);
   await mkdir(join(dir, 'variants', name), { recursive: true });
   await writeFile(join(dir, 'variants', name, 'variant.yaml'), String(text));
   await cp(join(CHECKOUT, 'Release.yaml'), join(dir, 'Release.yaml'));
