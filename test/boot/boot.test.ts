@@ -11,7 +11,9 @@ beforeAll(async () => {
 
 afterAll(async () => await rig[Symbol.asyncDispose]());
 
-describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => bootFacts(() => rig, firmware));
+describe.each(['bios', 'uefi'] as const)('under %s', (firmware) => {
+  bootFacts(() => rig, firmware);
+});
 
 test('a root with one bit changed never reaches userland', async () => {
   const disk = await rig.copy();
