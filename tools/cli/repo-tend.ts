@@ -16,7 +16,7 @@ import { newest } from '../tuf/roots.ts';
 import { readExpirationPolicy } from '../tuf/policies.ts';
 import { validateRepository } from '../tuf/validate.ts';
 import type { FleetFlags } from './repo-flags.ts';
-import { surroundingsOf } from './repo-flags.ts';
+import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
 
 export interface TendFlags extends FleetFlags {
@@ -161,6 +161,7 @@ export async function refresh(session: Session, flags: RefreshFlags): Promise<vo
       expires: repository.timestamp.signed.expires,
     });
   }
-  const table = formatTable(written.map(({ repository, expires, dir }) => [repository, `good until ${expires}`, dir]));
-  session.result(`${table}\nPublish: ${session.command} repo publish --from <folder>`, { written });
+  const table = formatTable(written.map(({ repository, expires }) => [repository, `good until ${expires}`]));
+  const commands = written.map(({ dir }) => `Publish it: ${publishCommand(session, dir, flags)}`);
+  session.result([table, ...commands].join('\n'), { written });
 }
