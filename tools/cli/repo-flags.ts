@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -35,6 +35,14 @@ export function addFleetFlags(command: Command): Command {
     .addOption(
       new Option('--arch <arch>', 'architecture; the first one the variant lists unless told').choices(ARCHES),
     );
+}
+
+/** The command that publishes an output, to where the repository was read from when that was said by flags. */
+export function publishCommand({ command }: Session, dir: string, { base, endpoint, region }: RepoFlags): string {
+  const to = base !== undefined && /^(file|s3):/.test(base) ? base : undefined;
+  const flags = { from: relative('', dir), to, endpoint, region };
+  const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+  return [command, 'repo publish', ...words].join(' ');
 }
 
 export function surroundingsOf(session: Session): RepoSurroundings {

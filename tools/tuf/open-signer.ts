@@ -4,7 +4,7 @@ import { keyList } from '../config/infra-repo.ts';
 import type { KeySource, RepoConfig } from '../config/infra-repo.ts';
 import { openFileKey, readPublicKey } from './file-key.ts';
 import type { AskSecret } from './file-key.ts';
-import type { Signers } from './editor.ts';
+import type { Kept, Signers } from './editor.ts';
 import type { TufKey } from './key.ts';
 import { identified } from './signer.ts';
 import type { IdentifiedSigner, Signer } from './signer.ts';
@@ -53,10 +53,11 @@ function fileOf(
   };
 }
 
-/** The keys of each online role. One that serves several is opened once, so that nobody is asked twice. */
+/** The keys of each online role that is not kept. One that serves several is opened once, so that nobody is asked twice. */
 export async function openSigners(
   keys: NonNullable<RepoConfig['signing-keys']>,
   context: KeyContext,
+  kept: Kept = 'none',
 ): Promise<Signers> {
   const opened = new Map<string, Promise<IdentifiedSigner>>();
   const openOnce = async (source: KeySource): Promise<IdentifiedSigner> => {
@@ -73,8 +74,8 @@ export async function openSigners(
   const { targets, snapshot, timestamp } =
     'targets' in keys ? keys : { targets: keys, snapshot: keys, timestamp: keys };
   return {
-    targets: await openAll(keyList(targets)),
-    snapshot: await openAll(keyList(snapshot)),
+    targets: kept === 'none' ? await openAll(keyList(targets)) : [],
+    snapshot: kept === 'snapshot' ? [] : await openAll(keyList(snapshot)),
     timestamp: await openAll(keyList(timestamp)),
   };
 }
