@@ -3,11 +3,11 @@ import type { Image, RegisterImageRequest } from '@aws-sdk/client-ec2';
 
 import { BuildError } from '../errors.ts';
 import { serviceError } from './caller.ts';
+import { clientToken } from './client-token.ts';
 import { bootMode, contentDigest, copiedSnapshotTags, ec2Arch, imageTags } from './image-spec.ts';
 import type { ImageSpec } from './image-spec.ts';
 import type { Region } from './region.ts';
 import { readTags, writeTags } from './snapshots.ts';
-import { clientToken } from './upload.ts';
 import { until } from './wait.ts';
 
 export const ROOT_DEVICE = '/dev/xvda';

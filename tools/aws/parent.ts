@@ -6,7 +6,7 @@ import type { Region } from './region.ts';
 import { SnapshotJournal } from './snapshot-journal.ts';
 import { findSnapshots } from './snapshots.ts';
 import type { FoundSnapshot } from './snapshots.ts';
-import type { Parent } from './upload.ts';
+import type { Parent } from './block-pass.ts';
 
 const GIB = 1024 ** 3;
 

@@ -17,7 +17,7 @@ import { World } from './world.ts';
 import type { Call, Caller } from './world.ts';
 
 /** What happens to a request. `lost`: it is done, but its answer never comes. `dropped`: it never arrives. */
-export type Fate = 'served' | 'lost' | 'dropped' | 'throttled' | 'broken';
+export type Fate = 'served' | 'lost' | 'dropped' | 'throttled' | 'broken' | 'denied';
 
 interface Request extends RestRequest {
   readonly service: string;
@@ -38,12 +38,17 @@ export function credentials(account = ACCOUNT): Record<string, string> {
 export class AwsEndpoint implements AsyncDisposable {
   readonly world = new World();
   readonly calls: Call[] = [];
-  /** Decides on each request. */
-  fate: (call: Call) => Fate = () => 'served';
+  /** Decides on each request; one that is promised holds the request until then. */
+  fate: (call: Call) => Fate | Promise<Fate> = () => 'served';
   latencyMs = 0;
+  /** Requests that have come and have no answer yet. */
+  open = 0;
   /** Actions that are allowed; all where undefined. */
   policy: ReadonlySet<string> | undefined;
-  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  readonly #server = createServer((request, response) => {
+    this.open += 1;
+    void this.#serve(request, response).finally(() => (this.open -= 1));
+  });
 
   static async start(): Promise<AwsEndpoint> {
     const endpoint = new AwsEndpoint();
@@ -76,12 +81,13 @@ export class AwsEndpoint implements AsyncDisposable {
     const call: Call = { ...caller, service: request.service, action, number: this.calls.length + 1 };
     this.calls.push(call);
     if (this.latencyMs > 0) await sleep(this.latencyMs);
-    const fate = this.fate(call);
+    const fate = await this.fate(call);
     try {
       if (fate === 'dropped') return void message.socket.destroy();
       if (fate === 'throttled')
         throw new ApiError(request.service === 'ec2' ? 'RequestLimitExceeded' : 'ThrottlingException', 'Rate exceeded');
       if (fate === 'broken') throw new ApiError('InternalError', 'An internal error has occurred', 500);
+      if (fate === 'denied') throw denied(action, request);
       this.#authorize(action, request);
       const answer = this.#answer(request, caller);
       if (fate === 'lost') return void message.socket.destroy();
@@ -97,8 +103,7 @@ export class AwsEndpoint implements AsyncDisposable {
     for (const needed of tags ? [action, 'ec2:CreateTags'] : [action]) {
       // Everybody may ask who they are.
       if (this.policy === undefined || this.policy.has(needed) || needed === 'sts:GetCallerIdentity') continue;
-      const code = request.service === 'ec2' ? 'UnauthorizedOperation' : 'AccessDeniedException';
-      throw new ApiError(code, `You are not authorized to perform ${needed}`, 403);
+      throw denied(needed, request);
     }
   }
 
@@ -123,6 +128,11 @@ export class AwsEndpoint implements AsyncDisposable {
       throw new ApiError('InvalidAction', `The action ${name} is not valid for this web service.`);
     return { body: xmlOf(name, handler(this.world, caller, request.params)) };
   }
+}
+
+function denied(action: string, { service }: Request): ApiError {
+  const code = service === 'ec2' ? 'UnauthorizedOperation' : 'AccessDeniedException';
+  return new ApiError(code, `You are not authorized to perform ${action}`, 403);
 }
 
 function xmlOf(name: string, body: Xml): string {
