@@ -12,10 +12,13 @@ import { until } from './wait.ts';
 
 export const ROOT_DEVICE = '/dev/xvda';
 export const DATA_DEVICE = '/dev/xvdb';
+/** Of a page. */
+const MOST_RESULTS = 1000;
 
 export interface FoundImage {
   readonly id: string;
   readonly name: string;
+  readonly arch: string;
   readonly state: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly snapshots: readonly string[];
@@ -66,6 +69,7 @@ async function describe(at: Region, query: { Filters?: { Name: string; Values: s
     const page = {
       Owners: ['self'],
       IncludeDeprecated: true,
+      MaxResults: MOST_RESULTS,
       ...query,
       ...(token !== undefined && { NextToken: token }),
     };
@@ -80,6 +84,7 @@ function toFound(image: Image): FoundImage {
   return {
     id: image.ImageId ?? '',
     name: image.Name ?? '',
+    arch: image.Architecture ?? '',
     state: image.State ?? 'pending',
     tags: readTags(image.Tags),
     snapshots: (image.BlockDeviceMappings ?? []).map(({ Ebs }) => Ebs?.SnapshotId).filter((id) => id !== undefined),

@@ -6,7 +6,8 @@ import { serviceError } from './caller.ts';
 import { kmsKeyIn } from './image-spec.ts';
 import type { ImageSpec } from './image-spec.ts';
 import { isPublic, onSnapshots, permissionsOf } from './permissions.ts';
-import { baseRegion, inEachRegion, throwRejected } from './publication.ts';
+import { checkRoom } from './quotas.ts';
+import { allOf, baseRegion, inEachRegion, throwRejected } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import { reserveJournal } from './snapshot-journal.ts';
@@ -36,7 +37,7 @@ export async function preflight(publication: Publication): Promise<Accounts> {
     checkOptIn(base, regionNames),
     inEachRegion(publication, async (at) => {
       accounts.set(at.name, await whoAmI(at));
-      await checkKey(at, config);
+      await allOf([checkKey(at, config), checkRoom(at, publication)]);
     }),
   ]);
   throwRejected(findings);

@@ -5,6 +5,9 @@ import { BuildError } from '../errors.ts';
 import { until } from './wait.ts';
 import type { Region } from './region.ts';
 
+/** Of a page. */
+const MOST_RESULTS = 1000;
+
 export interface FoundSnapshot {
   readonly id: string;
   readonly state: string;
@@ -36,7 +39,7 @@ async function describe(
   const found: FoundSnapshot[] = [];
   let token: string | undefined;
   do {
-    const page = token === undefined ? query : { ...query, NextToken: token };
+    const page = { MaxResults: MOST_RESULTS, ...query, ...(token !== undefined && { NextToken: token }) };
     const answer = await at.call('ec2:DescribeSnapshots', (o) => at.ec2.describeSnapshots(page, o));
     found.push(...(answer.Snapshots ?? []).map(toFound));
     token = answer.NextToken === '' ? undefined : answer.NextToken;

@@ -1,5 +1,5 @@
 /**
- * EC2 images, EBS direct, Parameter Store, STS and one call of KMS over HTTP, holding to their documented rules, and able to do what a
+ * EC2 images, EBS direct, Parameter Store, Service Quotas, STS and one call of KMS over HTTP, holding to their documented rules, and able to do what a
  * cloud does on a bad day: throttle, delay, fail, lose a region, lose an answer.
  */
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EC2, ec2Tags } from './ec2.ts';
 import { ebsAction, ebsTags, serveEbs } from './ebs.ts';
 import type { RestRequest } from './ebs.ts';
+import { QUOTAS } from './quotas.ts';
 import { KMS, SSM } from './ssm.ts';
 import { ApiError, need, parseQuery, text, toXml } from './wire.ts';
 import type { Param, Xml } from './wire.ts';
@@ -34,6 +35,12 @@ export function credentials(account = ACCOUNT): Record<string, string> {
     AWS_EC2_METADATA_DISABLED: 'true',
   };
 }
+
+const JSON_SERVICES: ReadonlyMap<string, typeof SSM> = new Map([
+  ['ssm', SSM],
+  ['kms', KMS],
+  ['servicequotas', QUOTAS],
+]);
 
 export class AwsEndpoint implements AsyncDisposable {
   readonly world = new World();
@@ -113,8 +120,9 @@ export class AwsEndpoint implements AsyncDisposable {
   ): { status?: number; headers?: Record<string, string>; body: Buffer | object | string } {
     const name = actionOf(request);
     if (request.service === 'ebs') return serveEbs(this.world, caller, request);
-    if (request.service === 'ssm' || request.service === 'kms') {
-      const handler = (request.service === 'ssm' ? SSM : KMS)[name];
+    const json = JSON_SERVICES.get(request.service);
+    if (json !== undefined) {
+      const handler = json[name];
       if (handler === undefined) throw new ApiError('UnknownOperationException', `${name} is not known here`);
       return {
         headers: { 'content-type': 'application/x-amz-json-1.1' },

@@ -75,6 +75,10 @@ export class World {
   readonly parameters = new Map<string, { value: string; version: number }>();
   readonly tokens = new Map<string, { readonly request: string; readonly result: string }>();
   readonly publicBlocked = new Set<string>();
+  /** Values that somebody has asked for: `region/service/code` -> value. */
+  readonly quotas = new Map<string, number>();
+  /** Regions whose Service Quotas knows none. */
+  readonly withoutQuotas = new Set<string>();
   /** Asked for this often, what was started is done. */
   polls = 1;
   #ids = 0;
