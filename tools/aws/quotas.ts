@@ -1,7 +1,7 @@
 /** How much an account may have in a region, and whether there is room for what is to be made. */
 import { BuildError, throwAll } from '../errors.ts';
 import { serviceError } from './caller.ts';
-import type { DiskImage, ImageSpec } from './image-spec.ts';
+import type { ImageSpec } from './image-spec.ts';
 import { ec2Arch, TAGS } from './image-spec.ts';
 import { listImages } from './images.ts';
 import { isPublic, permissionsOf } from './permissions.ts';
@@ -59,11 +59,8 @@ export async function checkRoom(at: Region, { spec, config, sink, ...publication
 
 /** Those that a killed run has begun or finished. */
 function startedBy({ disks }: ImageSpec, snapshots: readonly FoundSnapshot[]): number {
-  const isOf =
-    ({ sha256 }: DiskImage) =>
-    ({ state, tags }: FoundSnapshot): boolean =>
-      state !== 'error' && tags[TAGS.content] === sha256;
-  return disks.filter((disk) => snapshots.some(isOf(disk))).length;
+  const begun = new Set(snapshots.filter(({ state }) => state !== 'error').map(({ tags }) => tags[TAGS.content]));
+  return disks.filter(({ sha256 }) => begun.has(sha256)).length;
 }
 
 /**
@@ -119,17 +116,18 @@ async function assertRoom(
 /** The account's own value, or the one that AWS gives to everybody; undefined where the region has no such quota. */
 async function readQuota(at: Region, { service, code }: Quota): Promise<number | undefined> {
   const query = { ServiceCode: service, QuotaCode: code };
-  const unknown = (error: unknown): undefined => {
-    if (serviceError(error) !== 'NoSuchResourceException') throw error;
-  };
   const applied = await at
     .call('servicequotas:GetServiceQuota', (o) => at.servicequotas.getServiceQuota(query, o))
-    .catch(unknown);
+    .catch(unlessUnknown);
   if (applied?.Quota?.Value !== undefined) return applied.Quota.Value;
   const standard = await at
     .call('servicequotas:GetAWSDefaultServiceQuota', (o) => at.servicequotas.getAWSDefaultServiceQuota(query, o))
-    .catch(unknown);
+    .catch(unlessUnknown);
   return standard?.Quota?.Value;
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (serviceError(error) !== 'NoSuchResourceException') throw error;
 }
 
 function noRoom(at: Region, what: string, { quota, used, more, most }: Need & { readonly most: number }): BuildError {
