@@ -120,3 +120,30 @@ test('an image that is not the one that was built is found out before the snapsh
   ]);
   expect(rig.endpoint.world.images.size).toBe(0);
 });
+
+test('while one publishes a variant, another is told so and changes nothing', async () => {
+  await using rig = await PublishRig.create(disks);
+  const { endpoint } = rig;
+  const release = Promise.withResolvers<'served'>();
+  const begun = Promise.withResolvers<void>();
+  endpoint.fate = ({ action }) => {
+    if (action !== 'ebs:StartSnapshot') return 'served';
+    begun.resolve();
+    return release.promise;
+  };
+  const first = rig.rig.makeWith({ env: endpoint.env }, 'ami', 'create', '--variant', 'aws-dev');
+  await begun.promise;
+  const calls = endpoint.calls.length;
+  for (const verb of [
+    ['ami', 'create'],
+    ['ssm', 'set'],
+    ['release', '--steps', 'ami'],
+  ]) {
+    const { status, stderr } = await rig.make(...verb);
+    expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining('[aws/busy]') as unknown]);
+  }
+  expect(endpoint.calls).toHaveLength(calls + 1);
+  release.resolve('served');
+  expect(await first).toMatchObject({ status: 0 });
+  await rig.ok('ssm', 'set');
+});

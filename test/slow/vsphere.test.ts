@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { runCommand } from '../../tools/process/command.ts';
-import { CHECKOUT, Rig } from '../rig/rig.ts';
-import { SandboxRig } from '../rig/sandbox-rig.ts';
+import { bringPrograms } from '../rig/built-programs.ts';
+import { Rig } from '../rig/rig.ts';
 import { tinyImage } from '../rig/tiny-image.ts';
 
 const VARIANT = 'vmware-tiny';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   ova = await realpath(
     join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', `slipway-${VARIANT}-x86_64.ova`),
   );
-  await unpackGovc();
+  await bringPrograms(rig, 'govc', ['govc', 'vcsim']);
   vcenter = await startVcenter();
 });
 
@@ -34,35 +34,6 @@ afterAll(async () => {
   await vcenter?.stop();
   await rig[Symbol.asyncDispose]();
 });
-
-const built = z.object({
-  type: z.literal('result'),
-  data: z.object({ rpms: z.array(z.object({ path: z.string() })) }),
-});
-
-/** govc and vcsim as package govc has them, into the rig's folder. */
-async function unpackGovc(): Promise<void> {
-  const events = await rig.events('-C', CHECKOUT, 'build', '--package', 'govc');
-  const { data } = built.parse(events.at(-1));
-  const sdk = await SandboxRig.create();
-  try {
-    const { result, task } = await sdk.run({
-      argv: [
-        'bash',
-        '-euc',
-        'rpm2cpio /slipway/in/rpm > payload; cpio -idm --quiet < payload; cp */sys-root/usr/bin/* /slipway/out',
-      ],
-      inputs: { '/slipway/in/rpm': await sdk.store.putFile(data.rpms[0]?.path ?? '') },
-      outputs: { type: 'named', names: { govc: 'file', vcsim: 'file' } },
-    });
-    for (const name of ['govc', 'vcsim']) {
-      await copyFile(sdk.store.pathOf(result.output(task, name)), join(rig.dir, name));
-      await chmod(join(rig.dir, name), 0o755);
-    }
-  } finally {
-    await sdk[Symbol.asyncDispose]();
-  }
-}
 
 async function startVcenter() {
   const child = spawn(join(rig.dir, 'vcsim'), ['2'], {

@@ -15,6 +15,8 @@ export interface FoundSnapshot {
   readonly startedAt: Date | undefined;
   readonly sizeGiB: number | undefined;
   readonly encrypted: boolean;
+  /** ARN of the key that encrypts it. */
+  readonly kmsKey: string | undefined;
 }
 
 /** Own snapshots with all of these tags, oldest first. */
@@ -55,6 +57,7 @@ function toFound(snapshot: Snapshot): FoundSnapshot {
     startedAt: snapshot.StartTime,
     sizeGiB: snapshot.VolumeSize,
     encrypted: snapshot.Encrypted === true,
+    kmsKey: snapshot.KmsKeyId,
   };
 }
 

@@ -22,7 +22,7 @@ export interface UploadOptions {
   /** Own snapshots of this very content that are there already. */
   readonly found: readonly FoundSnapshot[];
   readonly parent: Parent | undefined;
-  /** A key of KMS; `null` for the account's own. */
+  /** ARN of a key of KMS; `null` for the account's own. */
   readonly kmsKey: string | null | undefined;
   readonly onProgress: (progress: UploadProgress) => void;
 }

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 
 import type { Files } from '../fixtures.ts';
 import { CHECKOUT, Rig } from '../rig.ts';
-import { BLOCK_BYTES, lz4Program } from './disk-fixture.ts';
+import { lz4Program } from './disk-fixture.ts';
+import { BLOCK_BYTES } from './world.ts';
 
 /** A checkout of this project's own packages and one of its variants, with files of a test's own beside them. */
 export async function realCheckout(variant: string, files: Files): Promise<Rig> {

@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 
 import { ApiError } from './wire.ts';
 
+/** EBS knows no other size. */
+export const BLOCK_BYTES = 512 * 1024;
+
 export type Tags = Record<string, string>;
 
 export interface Permission {
@@ -19,6 +22,8 @@ export interface Snapshot {
   readonly tags: Tags;
   readonly startedAt: Date;
   readonly encrypted: boolean;
+  /** ARN. */
+  readonly kmsKey: string | undefined;
   readonly parent: string | undefined;
   /** Block index -> bytes; what the parent has stands below. */
   readonly blocks: Map<number, Buffer>;
@@ -66,6 +71,8 @@ export interface Call extends Caller {
   readonly action: string;
   /** Counts from 1. */
   readonly number: number;
+  /** When it came, as performance.now() tells. */
+  readonly atMs: number;
 }
 
 export class World {
