@@ -70,8 +70,8 @@ export function writeTags(tags: Readonly<Record<string, string>>): { Key: string
 }
 
 /** @throws BuildError aws/snapshot-failed, aws/still-waiting */
-export async function awaitSnapshot(at: Region, id: string): Promise<void> {
-  await until(at, { what: `snapshot ${id}` }, async () => {
+export async function awaitSnapshot(at: Region, id: string, mostMs?: number): Promise<void> {
+  await until(at, { what: `snapshot ${id}`, ...(mostMs !== undefined && { mostMs }) }, async () => {
     const [snapshot] = await describeSnapshots(at, [id]);
     if (snapshot?.state === 'error')
       throw new BuildError(

@@ -14,6 +14,8 @@ import type { FoundSnapshot } from './snapshots.ts';
 /** A snapshot that nobody completes is given up by the service after this long. */
 const TIMEOUT_MINUTES = 24 * 60;
 const MOST_STARTS = 3;
+/** How long a snapshot that cannot be completed may yet turn out to be complete. */
+const DOUBT_MS = 120_000;
 const GIB = 1024 ** 3;
 
 export interface UploadOptions {
@@ -39,11 +41,12 @@ export interface Uploaded {
 export async function uploadSnapshot(at: Region, options: UploadOptions): Promise<Uploaded> {
   const failed = options.found.filter(({ state }) => state === 'error').length;
   const done = options.found.find(({ state }) => state === 'completed');
-  if (done !== undefined) return await sendBlocks(at, options, { id: done.id, journal: undefined });
+  if (done !== undefined) return await sendBlocks(at, options, { id: done.id, journal: undefined, resumed: true });
   for (let start = failed; ; start += 1) {
     const { id, journal } = await beginSnapshot(at, options, start);
+    const resumed = options.found.some((one) => one.id === id);
     try {
-      return await sendBlocks(at, options, { id, journal });
+      return await sendBlocks(at, options, { id, journal, resumed });
     } catch (error) {
       // The service has given the snapshot up, or somebody has removed it: only a new one helps.
       const [now] = await describeSnapshots(at, [id]);
@@ -104,34 +107,43 @@ function encryption(kmsKey: string | null | undefined): { Encrypted?: boolean; K
 
 interface Target {
   readonly id: string;
+  /** It was there before this run. */
+  readonly resumed: boolean;
   /** Absent for one that is complete: then the pass only tells which blocks it must hold. */
   readonly journal: SnapshotJournal | undefined;
 }
 
-async function sendBlocks(at: Region, options: UploadOptions, { id, journal }: Target): Promise<Uploaded> {
+async function completeSnapshot(
+  at: Region,
+  { id, written, resumed }: { id: string; written: ReadonlyMap<number, string>; resumed: boolean },
+): Promise<void> {
+  const blocks = {
+    SnapshotId: id,
+    ChangedBlocksCount: written.size,
+    Checksum: linearChecksum(written),
+    ChecksumAlgorithm: 'SHA256',
+    ChecksumAggregationMethod: 'LINEAR',
+  } as const;
+  let tries = 0;
+  const complete = async (handler: { abortSignal: AbortSignal }): Promise<void> => {
+    tries += 1;
+    await at.ebs.completeSnapshot(blocks, handler);
+  };
+  try {
+    await at.call('ebs:CompleteSnapshot', complete);
+  } catch (error) {
+    // A try whose answer was lost, of this run or one before, or another publisher's, may have done it: it is refused then, and the
+    // state stays "pending" for a while.
+    if (serviceError(error) === '' || (tries === 1 && !resumed)) throw error;
+    await awaitSnapshot(at, id, DOUBT_MS).catch(() => Promise.reject(error));
+  }
+}
+
+async function sendBlocks(at: Region, options: UploadOptions, { id, journal, resumed }: Target): Promise<Uploaded> {
   const { spec, parent, journalPath, onProgress } = options;
   const pass = new BlockPass(at, { disk: spec.disk, parent, snapshot: id, journal, onProgress });
   await pass.run();
-  if (journal !== undefined) {
-    await at
-      .call('ebs:CompleteSnapshot', (o) =>
-        at.ebs.completeSnapshot(
-          {
-            SnapshotId: id,
-            ChangedBlocksCount: pass.written.size,
-            Checksum: linearChecksum(pass.written),
-            ChecksumAlgorithm: 'SHA256',
-            ChecksumAggregationMethod: 'LINEAR',
-          },
-          o,
-        ),
-      )
-      .catch(async (error: unknown) => {
-        // Another try, or another publisher, has completed it before.
-        const [now] = await describeSnapshots(at, [id]);
-        if (now?.state !== 'completed') throw error;
-      });
-  }
+  if (journal !== undefined) await completeSnapshot(at, { id, written: pass.written, resumed });
   await awaitSnapshot(at, id);
   journal?.close();
   const header = { snapshot: id, content: spec.disk.sha256, parent: parent?.snapshot, whole: true };

@@ -21,12 +21,13 @@ export function copyImage(world: World, caller: Caller, request: Param): Xml {
   const key = text(request, 'KmsKeyId');
   if (key !== undefined && text(request, 'Encrypted') !== 'true')
     throw new ApiError('InvalidParameterDependency', 'KmsKeyId needs Encrypted');
+  const encryptingKey = key === undefined ? ownKey(caller) : keyArn(caller, key);
   const copies = snapshots.map((snapshot): Snapshot => {
     const encrypted = text(request, 'Encrypted') === 'true' || snapshot.encrypted;
     const blocks = world.contentOf(snapshot);
     const own = {
       encrypted,
-      kmsKey: encrypted ? (key === undefined ? ownKey(caller) : keyArn(caller, key)) : undefined,
+      kmsKey: encrypted ? encryptingKey : undefined,
       id: world.nextId('snap'),
       owner: caller.account,
       region: caller.region,
