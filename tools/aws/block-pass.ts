@@ -3,7 +3,7 @@
  * those that are the same. What is under way is bounded by the lanes, so memory is too.
  */
 import type { Block } from './blocks.ts';
-import { BLOCK_BYTES, blockDigest, readBlocks } from './blocks.ts';
+import { BLOCK_BYTES, blockDigest, readBlocks, ZERO_BLOCK, ZERO_DIGEST } from './blocks.ts';
 import type { DiskImage } from './image-spec.ts';
 import type { Region } from './region.ts';
 import type { SnapshotJournal } from './snapshot-journal.ts';
@@ -16,7 +16,7 @@ const WAITING = 8;
 /** The last release, whose blocks need not be sent again. */
 export interface Parent {
   readonly snapshot: string;
-  /** Of all its blocks that are not zero. */
+  /** Of all blocks that it holds. */
   readonly digests: ReadonlyMap<number, string>;
 }
 
@@ -33,6 +33,8 @@ export interface PassOptions {
   readonly snapshot: string;
   /** Absent for a snapshot that is complete: then the pass only tells which blocks it must hold. */
   readonly journal: SnapshotJournal | undefined;
+  /** Where nobody writes, a snapshot reads as zeros; not so an encrypted one, whose volumes decrypt what is not there. */
+  readonly zeros: 'left out' | 'sent';
   readonly onProgress: (progress: UploadProgress) => void;
 }
 
@@ -40,7 +42,7 @@ export interface PassOptions {
 export class BlockPass {
   /** Blocks written to the snapshot, by this run or one before. */
   readonly written = new Map<number, string>();
-  /** Blocks of the disk that are not zero. */
+  /** Blocks that the snapshot must hold in the end. */
   readonly content = new Map<number, string>();
   sent = 0;
   readonly #at: Region;
@@ -75,12 +77,13 @@ export class BlockPass {
 
   /** Sends a block, or knows why not. Returns once there is room for another. */
   async #take({ index, bytes, zero }: Block): Promise<void> {
-    const { parent, journal } = this.#options;
+    const { parent, journal, zeros } = this.#options;
     const before = parent?.digests.get(index);
-    // Zeros are what a snapshot has where nobody writes; over a block of the parent they must be written.
-    if (zero && before === undefined) return this.#report(BLOCK_BYTES);
-    const digest = blockDigest(bytes);
-    if (!zero) this.content.set(index, digest);
+    const empty = zero && zeros === 'left out';
+    // Over a block of the parent zeros must be written.
+    if (empty && before === undefined) return this.#report(BLOCK_BYTES);
+    const digest = zero ? ZERO_DIGEST : blockDigest(bytes);
+    if (!empty) this.content.set(index, digest);
     if (journal === undefined || digest === before) return this.#report(BLOCK_BYTES);
     this.written.set(index, digest);
     if (this.#acknowledged.get(index) === digest) return this.#report(BLOCK_BYTES);
@@ -107,7 +110,7 @@ export class BlockPass {
         (error) => this.#judge(error),
       );
       journal.add(block.index, block.digest);
-      this.#buffers.push(block.bytes);
+      if (block.bytes !== ZERO_BLOCK) this.#buffers.push(block.bytes);
       this.sent += 1;
       this.#report(BLOCK_BYTES);
     } catch (error) {

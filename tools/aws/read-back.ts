@@ -2,17 +2,16 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 
 import { BuildError } from '../errors.ts';
-import { BLOCK_BYTES, blockDigest } from './blocks.ts';
-import { allOf } from './publication.ts';
+import { ZERO_DIGEST } from './blocks.ts';
+import { throwRejected } from './publication.ts';
 import type { Region } from './region.ts';
 
 /** What the API gives at once; the range is 100 to 10,000. */
 const PAGE_BLOCKS = 10_000;
-const ZERO_DIGEST = blockDigest(Buffer.alloc(BLOCK_BYTES));
 
 export interface ReadBackOptions {
   readonly snapshot: string;
-  /** Of every block that is not zero. */
+  /** Of every block that must be there; what else is there must be zeros. */
   readonly digests: ReadonlyMap<number, string>;
   /** `index`: which blocks there are. `all`: what is in them, too. */
   readonly depth: 'index' | 'all';
@@ -42,7 +41,9 @@ export async function readBack(at: Region, options: ReadBackOptions): Promise<vo
       onProgress(done, wanted.length);
     }
   };
-  await allOf(Array.from({ length: at.lanes.ebs.limit }, work));
+  const ends = await Promise.allSettled(Array.from({ length: at.lanes.ebs.limit }, work));
+  // What fails for one fails for its neighbours: the first says it.
+  throwRejected(ends.filter(({ status }) => status === 'rejected').slice(0, 1));
   if (wrong.length > 0)
     throw otherContent(at, snapshot, `${wrong.length} blocks differ, block ${Math.min(...wrong)} first`);
 }

@@ -11,6 +11,7 @@ import { BLOCK_BYTES } from './world.ts';
 import type { Caller, Snapshot, World } from './world.ts';
 
 const GIB = 1024 ** 3;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 export function ebsAction({ method, path }: Pick<RestRequest, 'method' | 'path'>): string {
   if (path === '/snapshots') return 'StartSnapshot';
@@ -105,7 +106,7 @@ function create(world: World, caller: Caller, wanted: Omit<z.output<typeof start
     description: wanted.Description ?? '',
     tags: Object.fromEntries(wanted.Tags.map(({ Key, Value }) => [Key, Value])),
     startedAt: new Date(),
-    ...encryption(caller, parent, wanted),
+    ...encryption(caller, parent, { Encrypted: world.encrypting.has(caller.region), ...wanted }),
     parent: parent?.id,
     blocks: new Map(),
     state: 'pending',
@@ -141,7 +142,8 @@ function putBlock(snapshot: Snapshot, index: number, { header, body }: RestReque
   const checksum = createHash('sha256').update(body).digest('base64');
   if (header('x-amz-checksum') !== checksum)
     throw new ApiError('ValidationException', 'The check sum is that of other data');
-  snapshot.blocks.set(index, body);
+  // Thousands of them would be gigabytes.
+  snapshot.blocks.set(index, body.equals(ZEROS) ? ZEROS : body);
   return { status: 201, headers: { 'x-amz-Checksum': checksum, 'x-amz-Checksum-Algorithm': 'SHA256' }, body: {} };
 }
 

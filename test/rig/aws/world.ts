@@ -82,6 +82,8 @@ export class World {
   readonly parameters = new Map<string, { value: string; version: number }>();
   readonly tokens = new Map<string, { readonly request: string; readonly result: string }>();
   readonly publicBlocked = new Set<string>();
+  /** Regions whose account encrypts whatever is made. */
+  readonly encrypting = new Set<string>();
   /** Values that somebody has asked for: `region/service/code` -> value. */
   readonly quotas = new Map<string, number>();
   /** Regions whose Service Quotas knows none. */
