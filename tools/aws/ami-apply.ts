@@ -7,6 +7,7 @@ import type { AmiStep } from './ami-plan.ts';
 import { BLOCK_BYTES } from './blocks.ts';
 import { contentDigest, disksDigest, kmsKeyIn, snapshotTags } from './image-spec.ts';
 import { awaitImage, copyImage, registerImage } from './images.ts';
+import { findKey } from './keys.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import {
@@ -110,7 +111,7 @@ class Application {
       journalPath: snapshotJournalPath(this.#publication, at.name, disk.sha256),
       found: this.#observed.snapshots.get(key) ?? [],
       parent: this.#observed.parents.get(key),
-      kmsKey: kmsKeyIn(config, at.name),
+      kmsKey: await findKey(at, config),
       onProgress: ({ bytes, sentBlocks, throttles }) =>
         voice.progress({
           done: bytes,

@@ -6,12 +6,12 @@ import type { FoundImage } from './images.ts';
 import { readImagePermissions, readSnapshotPermissions } from './permissions.ts';
 import type { Permission } from './permissions.ts';
 import { preflight } from './preflight.ts';
-import { baseRegion, inEachRegion } from './publication.ts';
+import { allOf, baseRegion, inEachRegion } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import { findSnapshots } from './snapshots.ts';
 import type { FoundSnapshot } from './snapshots.ts';
-import type { Parent } from './upload.ts';
+import type { Parent } from './block-pass.ts';
 import { findParent } from './parent.ts';
 
 export interface ObservedImage extends FoundImage {
@@ -65,7 +65,7 @@ export async function withPermissions(at: Region, image: FoundImage | undefined)
   if (image === undefined) return undefined;
   const permissions = await readImagePermissions(at, image.id);
   const snapshotPermissions = new Map(
-    await Promise.all(image.snapshots.map(async (id) => [id, await readSnapshotPermissions(at, id)] as const)),
+    await allOf(image.snapshots.map(async (id) => [id, await readSnapshotPermissions(at, id)] as const)),
   );
   return { ...image, permissions, snapshotPermissions };
 }

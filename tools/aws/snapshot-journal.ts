@@ -19,7 +19,7 @@ const headerSchema = z.object({
   snapshot: z.string(),
   content: z.string(),
   parent: z.string().optional(),
-  /** The snapshot is complete, and these are all its blocks that are not zero. */
+  /** The snapshot is complete, and these are all blocks that it holds. */
   whole: z.boolean().default(false),
 });
 const lineSchema = z.tuple([z.int().min(0), z.string()]);
