@@ -175,7 +175,7 @@ test('a full disk for the journal stops it before anything is changed', async ()
   mkdirSync(join(rig.dir, 'build/publish/snapshots'), { recursive: true });
   symlinkSync('/dev/full', join(rig.dir, 'build/publish/snapshots/.room'));
   const { status, stderr } = await rig.make('ami', 'create');
-  expect([status, stderr]).toEqual([1, expect.stringContaining('[aws/journal]\n  because: ENOSPC') as unknown]);
+  expect([status, stderr]).toEqual([1, expect.stringContaining('[publish/journal]\n  because: ENOSPC') as unknown]);
   expect(rig.endpoint.calls.filter(({ action }) => action === 'ebs:StartSnapshot')).toEqual([]);
 });
 
