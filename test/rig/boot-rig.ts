@@ -171,7 +171,7 @@ async function buildImage(checkout: string, variant: string): Promise<string> {
   return join(dir, image);
 }
 
-async function vmTools(): Promise<VmTools> {
+export async function vmTools(): Promise<VmTools> {
   return await withVmRoot(async ({ store, root }) => {
     const [tree] = root.layers(await runGraph(root.tasks, { store, ...QUIET }));
     if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
