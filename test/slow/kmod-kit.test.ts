@@ -104,7 +104,8 @@ echo 'obj-m := hello.o' > Makefile
 test('the container image is read by umoci, and a module builds in it', async () => {
   await using peers = await SandboxRig.create('peers');
   const unpack = `mkdir oci; tar -xf /slipway/in/oci -C oci
-tag=$(grep -oE '"org.opencontainers.image.ref.name":"[^"]*"' oci/index.json | cut -d'"' -f4)
+[[ $(< oci/index.json) =~ 'ref.name":"'([^\\"]+) ]]
+tag=\${BASH_REMATCH[1]}
 umoci unpack --rootless --image "oci:$tag" bundle
 mv bundle/rootfs bundle/config.json /slipway/out`;
   const { result, task } = await peers.run({
