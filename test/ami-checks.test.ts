@@ -102,7 +102,7 @@ test('a full disk for the journal stops it before anything is changed', async ()
   mkdirSync(join(rig.dir, 'build/publish/snapshots'), { recursive: true });
   symlinkSync('/dev/full', join(rig.dir, 'build/publish/snapshots/.room'));
   const { status, stderr } = await rig.make('ami', 'create');
-  expect([status, stderr]).toEqual([1, expect.stringContaining('[aws/journal]\n  because: ENOSPC') as unknown]);
+  expect([status, stderr]).toEqual([1, expect.stringContaining('[publish/journal]\n  because: ENOSPC') as unknown]);
   expect(rig.endpoint.calls.filter(({ action }) => action === 'ebs:StartSnapshot')).toEqual([]);
 });
 
@@ -140,7 +140,7 @@ test('while one publishes a variant, another is told so and changes nothing', as
     ['release', '--steps', 'ami'],
   ]) {
     const { status, stderr } = await rig.make(...verb);
-    expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining('[aws/busy]') as unknown]);
+    expect([verb, status, stderr]).toEqual([verb, 1, expect.stringContaining('[publish/busy]') as unknown]);
   }
   expect(endpoint.calls).toHaveLength(calls + 1);
   release.resolve('served');

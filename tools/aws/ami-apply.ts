@@ -1,5 +1,7 @@
 import { unreachable } from '../errors.ts';
 import type { Json } from '../graph/task.ts';
+import { runSteps } from '../publish/steps.ts';
+import type { StepVoice } from '../publish/steps.ts';
 import { readAmis, updateAmis } from './amis-file.ts';
 import type { Amis } from './amis-file.ts';
 import { planAmi } from './ami-plan.ts';
@@ -26,8 +28,8 @@ import { readBack } from './read-back.ts';
 import type { ReadBackOptions } from './read-back.ts';
 import type { Region } from './region.ts';
 import { notGranted } from './sharing.ts';
-import { assertPlanned, runSteps } from './steps.ts';
-import type { Step, StepVoice } from './steps.ts';
+import { assertPlanned } from './steps.ts';
+import type { Step } from './steps.ts';
 import { uploadSnapshot } from './upload.ts';
 
 export interface CreateOptions {

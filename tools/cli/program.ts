@@ -23,6 +23,7 @@ import { addShell } from './shell.ts';
 import { addSsm } from './ssm.ts';
 import { addSign } from './sign.ts';
 import { addSources } from './sources.ts';
+import { addVsphere } from './vsphere.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -39,6 +40,7 @@ const VERBS: readonly Verb[] = [
   addClean,
   addAmi,
   addSsm,
+  addVsphere,
   addRelease,
   addSign,
   addSbkeys,

@@ -101,7 +101,8 @@ export interface BuiltImages {
   readonly result: GraphResult;
 }
 
-async function buildAll(bench: Workbench, title: string, plans: readonly VariantPlan[]): Promise<BuiltImages> {
+/** Everything of the plans, in one phase. */
+export async function buildAll(bench: Workbench, title: string, plans: readonly VariantPlan[]): Promise<BuiltImages> {
   const tasks = [...new Set(plans.flatMap(({ artifacts }) => artifacts.map(({ task }) => task)))];
   return { plans, result: await runPhase(bench, title, tasks) };
 }
