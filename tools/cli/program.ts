@@ -12,6 +12,7 @@ import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
 import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
+import { addRepack } from './repack.ts';
 import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
 import { addSbkeys } from './sbkeys.ts';
@@ -41,6 +42,7 @@ const VERBS: readonly Verb[] = [
   addSsm,
   addRelease,
   addSign,
+  addRepack,
   addSbkeys,
   addSources,
   addSdk,
