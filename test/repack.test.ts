@@ -132,7 +132,7 @@ dump.erofs --path=/ root | grep -o 'Access: 0[0-9]*'`,
       'vmlinuz loud',
       'verity holds',
       'root',
-      'NAME="Slipway OS"',
+      'ID=slipway',
       'Access: 0555',
     ]);
     expect(ours).toBe(theirs);

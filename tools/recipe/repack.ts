@@ -159,7 +159,7 @@ function findImage({ project }: Workbench, { variant, arch, from }: RepackReques
   const names = (existsSync(from) ? readdirSync(from) : [])
     .map((file) => pattern.exec(file))
     .filter((found) => found !== null);
-  const [first, ...others] = names.filter(([, , buildId = '']) => !buildId.endsWith('-data'));
+  const [first, ...others] = names.filter(([, , buildId = '']) => !/(?:^|-)data$/.test(buildId));
   const [, version = '', buildId = ''] = first ?? [];
   if (first !== undefined && others.length === 0) return { osName, variant: variant.name, arch, version, buildId };
   const got = first === undefined ? 'none' : [first, ...others].map(([file]) => file).join(', ');
