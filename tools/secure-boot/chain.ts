@@ -35,7 +35,7 @@ export interface ChainParts {
   readonly bootFiles: Task;
 }
 
-export const EFI_ARCH = { x86_64: 'x64', aarch64: 'aa64' } as const satisfies Record<Arch, string>;
+const EFI_ARCH = { x86_64: 'x64', aarch64: 'aa64' } as const satisfies Record<Arch, string>;
 
 /** Where packages `shim` and `grub`, unpacked (output `tree`), have them. */
 export function packagedLoaders(
