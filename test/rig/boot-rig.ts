@@ -29,6 +29,8 @@ export interface BootRigOptions {
   /** Where the variant is; this one unless told. */
   readonly checkout?: string;
   readonly variant?: string;
+  /** A verb, with its flags, that changes the image once it is built. */
+  readonly change?: readonly string[];
 }
 
 /** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
@@ -46,8 +48,9 @@ export class BootRig implements AsyncDisposable {
     this.#partitions = parts.partitions;
   }
 
-  static async create({ checkout = CHECKOUT, variant: name = 'metal-dev' }: BootRigOptions = {}): Promise<BootRig> {
-    const image = await buildImage(checkout, name);
+  static async create(options: BootRigOptions = {}): Promise<BootRig> {
+    const { checkout = CHECKOUT, variant: name = 'metal-dev', change } = options;
+    const image = await buildImage(checkout, name, change);
     const project = readProject(checkout);
     const variant = findVariant(project, name);
     const { disks } = planLayout({ image: variant.image, osName: project.release.name });
@@ -158,17 +161,25 @@ export async function flipBit({ path }: Drive, partition: Partition, offset: num
   await file.write(Buffer.of(byte.readUInt8() ^ 1), 0, 1, position);
 }
 
-async function buildImage(checkout: string, variant: string): Promise<string> {
-  const lines: string[] = [];
-  const program = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
-  const argv = [...program, '-C', checkout, 'build', '--variant', variant];
-  const env = { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' };
-  const { status } = await runCommand(argv, { cwd: CHECKOUT, env, onLine: (line) => lines.push(line) });
-  if (status !== 0) throw new Error(`Cannot build ${variant}:\n${lines.slice(-40).join('\n')}`);
+async function buildImage(checkout: string, variant: string, change?: readonly string[]): Promise<string> {
+  await make(checkout, ['build', '--variant', variant]);
+  if (change !== undefined) await make(checkout, change);
   const dir = join(checkout, 'build', 'images', `x86_64-${variant}`, 'latest');
   const image = (await readdir(dir)).find((name) => name.endsWith(`-${variant}-x86_64.img.lz4`));
   if (image === undefined) throw new Error(`Expected an image in ${dir}`);
   return join(dir, image);
+}
+
+async function make(checkout: string, verb: readonly string[]): Promise<void> {
+  const lines: string[] = [];
+  const program = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
+  const env = { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' };
+  const { status } = await runCommand([...program, '-C', checkout, ...verb], {
+    cwd: CHECKOUT,
+    env,
+    onLine: (line) => lines.push(line),
+  });
+  if (status !== 0) throw new Error(`Cannot ${verb.join(' ')}:\n${lines.slice(-40).join('\n')}`);
 }
 
 async function vmTools(): Promise<VmTools> {
