@@ -123,6 +123,6 @@ describe('keys that are kept elsewhere', () => {
     await trust(`pkcs11:token=ceremony;object=root?module-path=${module}&pin-source=file:pin`);
     await rig.ok('repo', 'create', ...fleet);
     await rig.rig.write({ pin: '1111\n' });
-    expect(await rig.refusal('repo', 'create', ...fleet, '--replace')).toBe('1 tuf/key-service');
+    expect(await rig.refusal('repo', 'create', ...fleet, '--replace')).toBe('1 keys/service');
   });
 });

@@ -12,6 +12,7 @@ import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
 import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
+import { addRepack } from './repack.ts';
 import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
 import { addSbkeys } from './sbkeys.ts';
@@ -43,6 +44,7 @@ const VERBS: readonly Verb[] = [
   addVsphere,
   addRelease,
   addSign,
+  addRepack,
   addSbkeys,
   addSources,
   addSdk,

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { ARCHES } from '../config/arch.ts';
 import type { Arch } from '../config/arch.ts';
 import type { RepoOptions, RepoSurroundings } from '../recipe/update-repo.ts';
+import { keyContextOf } from './key-context.ts';
 import type { Session } from './session.ts';
 
 /** Which repository a verb is about. */
@@ -46,18 +47,6 @@ export function publishCommand({ command }: Session, dir: string, { base, endpoi
 }
 
 export function surroundingsOf(session: Session): RepoSurroundings {
-  const { host, globals, sink, askSecret } = session;
-  return {
-    projectDir: globals.directory,
-    configDir: dirname(host.configFile),
-    sink,
-    askSecret,
-    environment: host.environment,
-    pkcs11Tool: async () => {
-      const { openBench } = await import('./open-bench.ts');
-      const { preparePkcs11Tool } = await import('../recipe/pkcs11-tool.ts');
-      await using bench = await openBench(session);
-      return await preparePkcs11Tool(bench);
-    },
-  };
+  const { host, globals, sink } = session;
+  return { projectDir: globals.directory, configDir: dirname(host.configFile), sink, ...keyContextOf(session) };
 }

@@ -11,6 +11,8 @@ import { KMOD_KIT } from '../kit/kmod-kit.ts';
 import { KIT_OCI } from '../kit/oci.ts';
 import type { Task } from '../graph/task.ts';
 import { installTask } from '../rpm/install.ts';
+import { packagedLoaders } from '../secure-boot/chain.ts';
+import type { ChainParts } from '../secure-boot/chain.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
 import type { ArchTasks, KitTasks } from './arch-tasks.ts';
 import { checkTemplate, withOva } from './ova.ts';
@@ -35,11 +37,9 @@ export interface VariantPlan {
   readonly sources: readonly Task[];
 }
 
-/** What is signed, and how the image goes on with it. The packages have the output `tree`. */
-export interface SigningPlan {
+/** What is signed, and how the image goes on with it. */
+export interface SigningPlan extends Pick<ChainParts, 'shim' | 'grub'> {
   readonly image: SignableImage;
-  readonly shim: Task;
-  readonly grub: Task;
 }
 
 /** What a plan runs before anything is signed. */
@@ -98,7 +98,10 @@ function kitArtifacts({ kit, oci }: KitTasks): readonly Artifact[] {
 function planImage(options: ImageOptions, shim: Task | undefined): Pick<VariantPlan, 'artifacts' | 'signing'> {
   if (shim === undefined) return { artifacts: imageTasks(options), signing: undefined };
   const image = signableImage(options);
-  return { artifacts: image.artifacts, signing: { image, shim, grub: options.grub } };
+  return {
+    artifacts: image.artifacts,
+    signing: { image, ...packagedLoaders(options.arch, { shim, grub: options.grub }) },
+  };
 }
 
 interface Choice {

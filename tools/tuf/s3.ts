@@ -7,7 +7,7 @@ import type { GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@a
 
 import type { AwsAccess } from '../config/infra-repo.ts';
 import { BuildError } from '../errors.ts';
-import { awsClient, awsFailure, httpStatus } from './aws-access.ts';
+import { awsClient, awsFailure, httpStatus } from '../keys/aws-access.ts';
 import { changed } from './directory.ts';
 import { FOREVER_SECONDS, interleaved, readAtMost } from './place.ts';
 import type { Found, LocalFile, Stat, WritablePlace, WriteOptions } from './place.ts';
