@@ -1,6 +1,4 @@
 /** A disk becomes a snapshot through the EBS direct APIs: started or gone on with, filled by one pass, completed. */
-import { setFlagsFromString } from 'node:v8';
-
 import { BlockPass } from './block-pass.ts';
 import type { Parent, UploadProgress } from './block-pass.ts';
 import { linearChecksum } from './blocks.ts';
@@ -42,7 +40,6 @@ export interface Uploaded {
 
 /** Goes on where a killed run was, or starts; gives a completed snapshot. */
 export async function uploadSnapshot(at: Region, options: UploadOptions): Promise<Uploaded> {
-  keepHeapSmall();
   const failed = options.found.filter(({ state }) => state === 'error').length;
   const done = options.found.find(({ state }) => state === 'completed');
   if (done !== undefined) return await sendBlocks(at, options, { id: done.id, journal: undefined, resumed: true });
@@ -60,15 +57,6 @@ export async function uploadSnapshot(at: Region, options: UploadOptions): Promis
       journal.close();
     }
   }
-}
-
-/**
- * Blocks live outside of V8's heap, and thousands of requests leave short-lived objects in it: its young generation grows to a hundred
- * MiB for that, and holds on to it.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--max-semi-space-size=8');
 }
 
 async function beginSnapshot(
