@@ -81,9 +81,10 @@ test('throttled at every third call, broken at every seventh, unanswered at ever
     if (number % 5 === 0) return 'lost';
     return number % 3 === 0 ? 'throttled' : 'served';
   };
-  expect(await rig.run(endpoint, { stateDir: await rig.freshState(), config: THREE_REGIONS })).toMatchObject({
-    status: 0,
-  });
+  const stateDir = await rig.freshState();
+  // Half of all tries fail: some calls want a dozen.
+  const end = await rig.run(endpoint, { stateDir, config: THREE_REGIONS, patienceMs: 120_000 });
+  expect(end).toMatchObject({ status: 0, stderr: '' });
   expect(leftovers(endpoint.world)).toEqual(whole);
 });
 

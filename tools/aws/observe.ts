@@ -12,7 +12,8 @@ import type { Region } from './region.ts';
 import { findSnapshots } from './snapshots.ts';
 import type { FoundSnapshot } from './snapshots.ts';
 import type { Parent } from './block-pass.ts';
-import { findParent } from './parent.ts';
+import { findKey } from './keys.ts';
+import { findParent, isEncrypted } from './parent.ts';
 
 export interface ObservedImage extends FoundImage {
   readonly permissions: readonly Permission[];
@@ -43,10 +44,13 @@ export async function observe(publication: Publication): Promise<Observed> {
   });
   const base = await publication.regions.at(baseRegion(publication));
   const registered = regions[0]?.image !== undefined;
+  const kmsKey = await findKey(base, publication.config);
   const snapshots = new Map<DiskImage['disk'], readonly FoundSnapshot[]>();
   const parents = new Map<DiskImage['disk'], Parent>();
   for (const disk of registered ? [] : spec.disks) {
-    const found = await findSnapshots(base, ownTags(publication, disk));
+    const found = (await findSnapshots(base, ownTags(publication, disk))).filter(
+      (one) => kmsKey === undefined || isEncrypted(one, kmsKey),
+    );
     const begun = found.find(({ state }) => state === 'pending');
     const complete = found.some(({ state }) => state === 'completed');
     const parent = complete ? undefined : await findParent(base, publication, { disk, begun });

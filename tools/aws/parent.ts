@@ -34,7 +34,7 @@ export async function findParent(
 }
 
 /** As Infra.yaml says now? A snapshot takes the encryption of its parent over, key and all. */
-function isEncrypted({ encrypted, kmsKey: found }: FoundSnapshot, kmsKey: string | null | undefined): boolean {
+export function isEncrypted({ encrypted, kmsKey: found }: FoundSnapshot, kmsKey: string | null | undefined): boolean {
   return encrypted === (kmsKey !== undefined) && (typeof kmsKey !== 'string' || found === kmsKey);
 }
 

@@ -1,4 +1,6 @@
 /** The only importer of the AWS SDK's clients. They are loaded by the first verb that needs them: a build never does. */
+import { setFlagsFromString } from 'node:v8';
+
 import type { EBS } from '@aws-sdk/client-ebs';
 import type { EC2 } from '@aws-sdk/client-ec2';
 import type { KMS } from '@aws-sdk/client-kms';
@@ -81,6 +83,7 @@ export class Regions {
   readonly #regions = new Map<string, Promise<Region>>();
 
   constructor(options: RegionOptions) {
+    keepHeapSmall();
     this.#options = options;
     this.#caller = new Caller(options.signal, options.patience);
   }
@@ -116,4 +119,13 @@ export class Regions {
       sts: new STS(config),
     });
   }
+}
+
+/**
+ * Blocks of disks live outside of V8's heap, and thousands of requests leave short-lived objects in it: its young generation grows to a
+ * hundred MiB for that, and holds on to it. Before the SDK is loaded, which makes it grow, too.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--max-semi-space-size=8');
 }
