@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { Rig } from './rig/rig.ts';
-import { SandboxRig } from './rig/sandbox-rig.ts';
-import { tinyImage } from './rig/tiny-image.ts';
+import { Rig } from '../rig/rig.ts';
+import { SandboxRig } from '../rig/sandbox-rig.ts';
+import { tinyImage } from '../rig/tiny-image.ts';
 
 const UNSIGNED = 'layout: { plan: unified, os: 1GiB }';
 const SIGNED = 'layout: { plan: unified, os: 1GiB }, features: { uefi-secure-boot: true }';
