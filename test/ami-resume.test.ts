@@ -63,15 +63,28 @@ test('what was acknowledged before the kill is not sent again', async () => {
   expect(again.map(({ action }) => action).filter((action) => /Start|Put/.test(action))).toEqual([]);
 });
 
-test('throttled at every third call and broken at every seventh, it ends in the same state', async () => {
+test('a completed snapshot whose answer was lost is waited for, however long it stays pending', async () => {
   await using endpoint = await AwsEndpoint.start();
-  endpoint.fate = ({ number }) => {
-    if (number % 7 === 0) return 'broken';
-    return number % 3 === 0 ? 'throttled' : 'served';
-  };
+  endpoint.world.polls = 3;
+  let completions = 0;
+  endpoint.fate = ({ action }) => (action === 'ebs:CompleteSnapshot' && (completions += 1) === 1 ? 'lost' : 'served');
   expect(await rig.run(endpoint, { stateDir: await rig.freshState(), config: THREE_REGIONS })).toMatchObject({
     status: 0,
   });
+  expect([completions, leftovers(endpoint.world)]).toEqual([3, whole]);
+});
+
+test('throttled at every third call, broken at every seventh, unanswered at every fifth, it ends in the same state', async () => {
+  await using endpoint = await AwsEndpoint.start();
+  endpoint.fate = ({ number }) => {
+    if (number % 7 === 0) return 'broken';
+    if (number % 5 === 0) return 'lost';
+    return number % 3 === 0 ? 'throttled' : 'served';
+  };
+  const stateDir = await rig.freshState();
+  // Half of all tries fail: some calls want a dozen.
+  const end = await rig.run(endpoint, { stateDir, config: THREE_REGIONS, patienceMs: 120_000 });
+  expect(end).toMatchObject({ status: 0, stderr: '' });
   expect(leftovers(endpoint.world)).toEqual(whole);
 });
 

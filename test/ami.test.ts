@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync, writeFileSync, mkdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -20,7 +20,6 @@ afterAll(async () => await disks[Symbol.asyncDispose]());
 
 const AMIS = 'build/images/x86_64-aws-dev/latest/slipway-aws-dev-x86_64-amis.json';
 const PARAMS = 'build/images/x86_64-aws-dev/1.2.3-abcd1234/slipway-aws-dev-x86_64-1.2.3-abcd1234-ssm-params.json';
-const KIB = 1024;
 
 /** What differs from one run to the next. */
 function settle(text: string): string {
@@ -108,24 +107,6 @@ test('sharing is granted, seen by validate when it drifts, and deleting takes al
   expect([world.images.size, world.snapshots.size]).toEqual([0, 0]);
 });
 
-test('everything in the way is told at once, before anything costs', async () => {
-  await using rig = await PublishRig.create(
-    disks,
-    `aws:
-  regions: [eu-north-1, eu-west-1, af-south-1, ap-south-1]
-  region: { ap-south-1: { role: "arn:aws:iam::222222222222:role/missing" } }
-  encryption: { kms-key: alias/there, region: { eu-west-1: { kms-key: alias/elsewhere } } }
-  sharing: { groups: [all] }
-`,
-  );
-  const { status, stderr } = await rig.make('ami', 'create');
-  expect(status).toBe(1);
-  await expect(settle(stderr)).toMatchFileSnapshot('golden/errors/ami-preflight.txt');
-  expect(
-    rig.endpoint.calls.map(({ action }) => action).filter((action) => !/Describe|Get|Assume/.test(action)),
-  ).toEqual([]);
-});
-
 test('an AMI of the same name and other content is refused, and so is a name that two have', async () => {
   await using rig = await PublishRig.create(disks);
   const { world } = rig.endpoint;
@@ -168,28 +149,4 @@ test('a template with an unknown variable is told with its place', async () => {
   expect(stderr).toMatch(
     /ssm\.yaml:2:11: error: Cannot render "\{image-id\}": .*\n {2}hint: Did you mean "image_id"\?/,
   );
-});
-
-test('a full disk for the journal stops it before anything is changed', async () => {
-  await using rig = await PublishRig.create(disks);
-  mkdirSync(join(rig.dir, 'build/publish/snapshots'), { recursive: true });
-  symlinkSync('/dev/full', join(rig.dir, 'build/publish/snapshots/.room'));
-  const { status, stderr } = await rig.make('ami', 'create');
-  expect([status, stderr]).toEqual([1, expect.stringContaining('[aws/journal]\n  because: ENOSPC') as unknown]);
-  expect(rig.endpoint.calls.filter(({ action }) => action === 'ebs:StartSnapshot')).toEqual([]);
-});
-
-test('an image that is not the one that was built is found out before the snapshot is complete', async () => {
-  await using rig = await PublishRig.create(disks);
-  const path = join(
-    rig.dir,
-    'build/images/x86_64-aws-dev/1.2.3-abcd1234/slipway-aws-dev-x86_64-1.2.3-abcd1234-data.img.lz4',
-  );
-  writeFileSync(path, readFileSync(path).subarray(0, 700 * KIB));
-  const { status, stderr } = await rig.make('ami', 'create', '--regions', 'eu-north-1');
-  expect([status, stderr]).toEqual([
-    1,
-    expect.stringContaining('Cannot decompress the LZ4 frame: it ends too early') as unknown,
-  ]);
-  expect(rig.endpoint.world.images.size).toBe(0);
 });

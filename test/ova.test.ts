@@ -2,6 +2,10 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { findVariant, readProject } from '../tools/config/project.ts';
+import { runCommand } from '../tools/process/command.ts';
+import { findBuiltUpdate, optionalTargets } from '../tools/recipe/built-update.ts';
+import { OwnStore } from './rig/own-store.ts';
 import { Rig } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 import { tinyImage } from './rig/tiny-image.ts';
@@ -15,10 +19,12 @@ let tools: SandboxRig;
 /** The one with Python, whose parser of XML is not ours. */
 let parser: SandboxRig;
 
+const CHECKED_OUT = tinyImage(VARIANT, IMAGE);
+
 beforeAll(async () => {
   tools = await SandboxRig.create('image');
   parser = await SandboxRig.create('vm');
-  rig = await Rig.create(tinyImage(VARIANT, IMAGE));
+  rig = await Rig.create(CHECKED_OUT);
   await rig.succeed('build', '--variant', VARIANT);
 }, 600_000);
 
@@ -143,6 +149,92 @@ test('the descriptor says what DSP0243 asks for, and the machine is the one of t
     config: { firmware: 'bios', 'bootOptions.efiSecureBootEnabled': 'false', 'disk.enableUUID': 'TRUE' },
     required: ['false', 'false', 'false'],
   });
+});
+
+test('a disk that does not fit the plan is named, and is not packed', async () => {
+  const step = new URL('../tools/vmware/ova.sh', import.meta.url);
+  const disk = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', `slipway-${VARIANT}-x86_64.vmdk`);
+  const { result, task } = await tools.run({
+    argv: ['bash', '-euo', 'pipefail', '/slipway/step/ova.sh'],
+    inputs: {
+      '/slipway/step/ova.sh': { type: 'text', text: await readFile(step, 'utf8') },
+      '/slipway/step/sizes': { type: 'text', text: 'os.vmdk 2048\n' },
+      '/slipway/in/os.vmdk': await tools.store.putFile(await realpath(disk)),
+    },
+  });
+  expect(result.outcomes.get(task.id)?.type).toBe('failed');
+  expect(tools.lines).toContain(
+    'error: os.vmdk: expected a disk streamOptimized of 2048 MiB, got streamOptimized 1024 MiB',
+  );
+});
+
+test('a repository of updates has the OVA, under its own name and the one that people write, and knows to bring it', () => {
+  const project = readProject(rig.dir);
+  const { sources, name, images } = findBuiltUpdate(project, findVariant(project, VARIANT), 'x86_64');
+  const names = sources.map((source) => source.name).filter((file) => file.endsWith('.ova'));
+  const own = `slipway-${VARIANT}-x86_64-1.2.3-00000000.ova`;
+  expect(names).toEqual([own, `${STEM}.ova`]);
+  expect(optionalTargets(name, { version: '1.2.3', images })).toContain(own);
+});
+
+test('made again elsewhere, with one core and out of an empty store, every byte of it is the same', async () => {
+  using store = await OwnStore.create('image');
+  await using other = await Rig.create(CHECKED_OUT, store.dir);
+  await other.succeed('build', '--variant', VARIANT, '--cores', '1');
+  const [here, there] = await Promise.all([rig, other].map(async ({ dir }) => await readSums(dir)));
+  expect(there).toBe(here);
+  expect(here).toContain('.ova');
+});
+
+async function readSums(dir: string): Promise<string> {
+  return await readFile(join(dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', 'SHA256SUMS'), 'utf8');
+}
+
+/** A key, its certificate, and another key that has none. */
+async function makeKeys(): Promise<void> {
+  const subject = ['-subj', '/CN=Slipway test', '-days', '30'];
+  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ova.key', '-out', 'ova.pem', ...subject);
+  await openssl('genrsa', '-out', 'other.key', '2048');
+}
+
+async function openssl(...argv: readonly string[]): Promise<void> {
+  const { status } = await runCommand([...tools.program('usr/bin/openssl'), ...argv], {
+    env: {},
+    cwd: rig.dir,
+    onLine: () => undefined,
+  });
+  if (status !== 0) throw new Error(`openssl ${argv.join(' ')}`);
+}
+
+test('a signed OVA has a certificate behind the manifest, and openssl finds the signature good', async () => {
+  await makeKeys();
+  const signing = ['--ova-key', join(rig.dir, 'ova.key'), '--ova-certificate', join(rig.dir, 'ova.pem')];
+  await rig.succeed('build', '--variant', VARIANT, ...signing);
+  const lines = await look(
+    tools,
+    OVA,
+    `tar -tf /slipway/in/ova; mkdir ova; tar -xf /slipway/in/ova -C ova; cd ova
+sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' *.mf | sha256sum -c --quiet
+grep -oE '^SHA256[^=]*=' *.cert
+sed -n 's/^SHA256.*= //p' *.cert | tr a-f A-F | basenc --base16 -d > signature
+openssl x509 -in *.cert -noout -pubkey > key
+openssl dgst -sha256 -verify key -signature signature *.mf`,
+  );
+  const members = ['.ovf', '.mf', '.cert', '.vmdk', '-data.vmdk'].map((suffix) => `${STEM}${suffix}`);
+  expect(lines).toEqual([...members, `SHA256(${STEM}.mf)=`, 'Verified OK']);
+  const key = await readFile(join(rig.dir, 'ova.key'), 'utf8');
+  const { stdout } = await rig.make('explain', `signed-ova/${VARIANT}.x86_64`);
+  expect(stdout).not.toContain(key.split('\n')[1]);
+});
+
+test('a key is refused before anything is built, where it is not that of the certificate or half of it is missing', async () => {
+  const certificate = ['--ova-certificate', join(rig.dir, 'ova.pem')];
+  const other = await rig.make('build', '--variant', VARIANT, '--ova-key', join(rig.dir, 'other.key'), ...certificate);
+  expect(other.status).toBe(1);
+  expect(other.stderr).toContain('expected the RSA key of "<checkout>/ova.pem", got another');
+  const half = await rig.make('build', '--variant', VARIANT, ...certificate);
+  expect(half.status).toBe(1);
+  expect(half.stderr).toContain('expected both --ova-key and --ova-certificate');
 });
 
 test('a template of the variant is filled in, and a placeholder too many is an error at its place', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { z } from 'zod';
@@ -43,6 +44,23 @@ test('a release goes on after the step that failed, and does none twice', async 
   expect(new Set(endpoint.calls.slice(before).map(({ service }) => service))).toEqual(new Set(['sts', 'ssm']));
   expect([...endpoint.world.images.values()].map(({ permissions }) => permissions.length)).toEqual([1, 1]);
   expect([...endpoint.world.parameters.keys()].filter((name) => name.includes('/latest/'))).toHaveLength(4);
+});
+
+test('a step that has failed has nothing under way', async () => {
+  await using rig = await PublishRig.create(disks);
+  const { endpoint } = rig;
+  await rig.ok('release', '--steps', 'ami', '--regions', 'eu-north-1');
+  let puts = 0;
+  endpoint.fate = async ({ action }) => {
+    if (action !== 'ssm:PutParameter') return 'served';
+    puts += 1;
+    if (puts === 1) return 'denied';
+    await sleep(1000);
+    return 'served';
+  };
+  const failed = await rig.make('release', '--steps', 'ssm', '--regions', 'eu-north-1');
+  expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining('AccessDeniedException') as unknown]);
+  expect([puts, endpoint.open]).toEqual([2, 0]);
 });
 
 test('another image is another release, and --again does a step again', async () => {

@@ -67,7 +67,9 @@ function versions(): string[] {
 
 describe('an edit', () => {
   test('says what would be downgraded, and wants a yes where nobody can be asked', async () => {
-    expect(await rig.refusal('repo', 'set-max-version', '1.1.0', ...base())).toBe('1 cli/not-confirmed');
+    const { status, stderr } = await rig.make('repo', 'set-max-version', '1.1.0', ...base());
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/1 versions will be DOWNGRADED: 1\.2\.0 to 1\.1\.0\. Go on\?  \[cli\/not-confirmed\]/);
     const said = await rig.ok('repo', 'set-max-version', '1.1.0', ...base(), '--yes');
     expect(said).toContain('1 versions will be DOWNGRADED: 1.2.0 to 1.1.0.');
   });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createHash, createPrivateKey, sign } from 'node:crypto';
+import { readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -27,34 +27,19 @@ beforeAll(async () => {
   rig = await UpdateRig.create();
   published = join(rig.dir, 'published');
   await rig.rig.write({ 'Infra.yaml': INFRA, 'keys/bob.passphrase': 'correct horse\n' });
-  makeKey('alice', 'ed25519');
-  makeKey('bob', 'rsa', 'correct horse');
-  makeKey('carol', 'p256');
-  makeKey('targets-1', 'rsa');
-  makeKey('targets-2', 'p256');
-  makeKey('online', 'ed25519');
+  await makeKey('alice', 'ed25519');
+  await makeKey('bob', 'rsa', '--passphrase-file', key('bob.passphrase'));
+  await makeKey('carol', 'p256');
+  await makeKey('targets-1', 'rsa');
+  await makeKey('targets-2', 'p256');
+  await makeKey('online', 'ed25519');
 }, 600_000);
 
 afterAll(() => rig[Symbol.asyncDispose]());
 
-type Kind = 'rsa' | 'ed25519' | 'p256';
-
 /** `<name>.pem` and `<name>.pub.pem` below keys/. */
-function makeKey(name: string, kind: Kind, passphrase?: string): void {
-  const { privateKey, publicKey } = generate(kind);
-  const locked = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
-  mkdirSync(join(rig.dir, 'keys'), { recursive: true });
-  writeFileSync(key(`${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem', ...locked }), { mode: 0o600 });
-  writeFileSync(key(`${name}.pub.pem`), publicKey.export({ type: 'spki', format: 'pem' }));
-}
-
-function generate(kind: Kind): ReturnType<typeof generateKeyPairSync> {
-  if (kind === 'rsa') return rsa();
-  return kind === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-}
-
-function rsa() {
-  return generateKeyPairSync('rsa', { modulusLength: 2048 });
+async function makeKey(name: string, type: 'rsa' | 'ed25519' | 'p256', ...flags: readonly string[]): Promise<void> {
+  await rig.ok('root', 'make-key', '--out', key(`${name}.pem`), '--type', type, ...flags);
 }
 
 function key(file: string): string {
@@ -185,10 +170,59 @@ describe('rotation', () => {
   });
 });
 
+function where(): string[] {
+  return ['--variant', 'metal-dev', '--base', `file:${published}`];
+}
+
+/** The newest files of these roles. */
+function versions(): { targets: string | undefined; snapshot: string | undefined } {
+  const names = readdirSync(join(published, 'metal-dev', 'x86_64')).toSorted();
+  const latest = (role: string): string | undefined => names.findLast((name) => name.endsWith(`.${role}.json`));
+  return { targets: latest('targets'), snapshot: latest('snapshot') };
+}
+
+describe('keys of targets that are not at hand', () => {
+  beforeAll(() => renameSync(key('targets-1.pem'), key('targets-1.away')));
+  afterAll(() => renameSync(key('targets-1.away'), key('targets-1.pem')));
+
+  test('are wanted by a refresh, unless it keeps what they signed', async () => {
+    const before = versions();
+    expect(await rig.refusal('repo', 'refresh', ...where())).toBe('1 tuf/no-such-key');
+    await rig.ok('repo', 'refresh', ...where(), '--keep', 'targets');
+    await rig.ok('repo', 'publish', '--to', `file:${published}`);
+    expect(versions().targets).toBe(before.targets);
+    expect(versions().snapshot).not.toBe(before.snapshot);
+    expect(await rig.result('repo', 'validate', ...where())).toMatchObject({ repositories: [{ findings: 0 }] });
+  });
+
+  test('nor those of the snapshot, where the timestamp alone is signed; it ends no later than what it stands for', async () => {
+    const before = versions();
+    await rig.rig.write({
+      'long.yaml': 'targets-expiration: 9 weeks\nsnapshot-expiration: 9 weeks\ntimestamp-expiration: 9 weeks\n',
+    });
+    await rig.ok('repo', 'refresh', ...where(), '--keep', 'snapshot', '--expiration', join(rig.dir, 'long.yaml'));
+    await rig.ok('repo', 'publish', '--to', `file:${published}`);
+    expect(versions()).toEqual(before);
+    expect(await rig.result('repo', 'validate', ...where())).toMatchObject({ repositories: [{ findings: 0 }] });
+    const { roles } = await rig.result('repo', 'check-expirations', ...where());
+    const ends = z.array(z.object({ role: z.string(), expires: z.string() })).parse(roles);
+    const end = (wanted: string): string | undefined => ends.find(({ role }) => role === wanted)?.expires;
+    expect(end('timestamp')).toBe(end('targets'));
+  });
+});
+
 describe('what is refused', () => {
+  test('a new key in the place of a file that is there', async () => {
+    const before = readFileSync(key('alice.pem'));
+    expect(await rig.refusal('root', 'make-key', '--out', key('alice.pem'))).toBe('1 tuf/key-there');
+    expect(readFileSync(key('alice.pem'))).toEqual(before);
+    expect(statSync(key('alice.pem')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(key('bob.pem'), 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY');
+  });
+
   test('a key that no root names', async () => {
     await rig.ok('root', 'rotate');
-    makeKey('mallory', 'ed25519');
+    await makeKey('mallory', 'ed25519');
     expect(await rig.refusal('root', 'sign', '--key', 'file:keys/mallory.pem')).toBe('1 tuf/no-such-key');
   });
 
@@ -262,12 +296,9 @@ test('no private key, passphrase included, is in an output, a log, the list of p
   const { status, stdout, stderr } = await run.finally(() => clearInterval(watch));
   expect({ status, seen: seen.size > 0 }).toEqual({ status: 0, seen: true });
   const texts = [stdout, stderr, ...seen];
-  for (const secret of wanted) {
-    expect(texts.filter((text) => text.includes(secret))).toEqual([]);
-    expect(rig.filesWith(secret, join(rig.dir, 'build'))).toEqual([]);
-    expect(rig.filesWith(secret, join(SHARED_STORE, 'logs'))).toEqual([]);
-    expect(rig.filesWith(secret, join(SHARED_STORE, 'results'))).toEqual([]);
-  }
+  expect(wanted.filter((secret) => texts.some((text) => text.includes(secret)))).toEqual([]);
+  const places = [join(rig.dir, 'build'), join(SHARED_STORE, 'logs'), join(SHARED_STORE, 'results')];
+  expect(places.flatMap((dir) => rig.filesWith(wanted, dir))).toEqual([]);
 });
 
 /** Command lines and environments of all processes that may be looked at. */

@@ -7,7 +7,7 @@ export interface Location {
 
 /** `area/what-went-wrong`: stable for scripts and tests; the prose may change. */
 export type ErrorCode =
-  `${'cli' | 'config' | 'graph' | 'store' | 'sandbox' | 'sdk' | 'source' | 'package' | 'image' | 'vm' | 'secure-boot' | 'kit' | 'tuf' | 'aws' | 'vmware'}/${string}`;
+  `${'cli' | 'config' | 'graph' | 'store' | 'sandbox' | 'sdk' | 'source' | 'package' | 'image' | 'vm' | 'secure-boot' | 'kit' | 'keys' | 'tuf' | 'aws' | 'vmware' | 'publish'}/${string}`;
 
 export interface ErrorOptions {
   /** Imperative and runnable: what to type or change. Absent when there is nothing to do. */

@@ -10,7 +10,7 @@ import { bootVm, type Machine } from '../../tools/vm/machine.ts';
 import type { Firmware } from '../../tools/vm/qemu.ts';
 import type { VmTools } from '../../tools/vm/tools.ts';
 import { CHECKOUT } from './rig.ts';
-import { buildVariant, vmTools, type BuiltVariant } from './vm-root.ts';
+import { buildVariant, runVerb, vmTools, type BuiltVariant } from './vm-root.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -25,6 +25,8 @@ export interface BootRigOptions {
   readonly checkout?: string;
   readonly variant?: string;
   readonly arch?: Arch;
+  /** A verb, with its flags, that changes the image once it is built. */
+  readonly change?: readonly string[];
 }
 
 /** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
@@ -51,8 +53,8 @@ export class BootRig implements AsyncDisposable {
   }
 
   static async create(options: BootRigOptions = {}): Promise<BootRig> {
-    const { checkout = CHECKOUT, variant: name = 'metal-dev', arch = 'x86_64' } = options;
-    const image = await buildImage({ checkout, variant: name, arch });
+    const { checkout = CHECKOUT, variant: name = 'metal-dev', arch = 'x86_64', change } = options;
+    const image = await buildImage({ checkout, variant: name, arch }, change);
     const project = readProject(checkout);
     const variant = findVariant(project, name);
     const { disks } = planLayout({ image: variant.image, osName: project.release.name });
@@ -164,9 +166,10 @@ export async function flipBit({ path }: Drive, partition: Partition, offset: num
   await file.write(Buffer.of(byte.readUInt8() ^ 1), 0, 1, position);
 }
 
-async function buildImage(built: BuiltVariant): Promise<string> {
+async function buildImage(built: BuiltVariant, change?: readonly string[]): Promise<string> {
   await buildVariant(built);
   const { checkout, variant, arch } = built;
+  if (change !== undefined) await runVerb(checkout, change);
   const dir = join(checkout, 'build', 'images', `${arch}-${variant}`, 'latest');
   const image = (await readdir(dir)).find((name) => name.endsWith(`-${variant}-${arch}.img.lz4`));
   if (image === undefined) throw new Error(`Expected an image in ${dir}`);

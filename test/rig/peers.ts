@@ -5,7 +5,7 @@ import { runCommand } from '../../tools/process/command.ts';
 import { programOf } from '../../tools/sandbox/program.ts';
 import { freePort } from './free-port.ts';
 import { pythonTask } from './peers/python.ts';
-import { enterRoot, openPeersRoot } from './peers/root.ts';
+import { enterRoot, openTestRoot } from './peers/root.ts';
 
 /** A server that listens on the loopback interface until its scope ends. */
 export interface PeerServer extends AsyncDisposable {
@@ -41,7 +41,7 @@ export class Peers {
   }
 
   static async create(): Promise<Peers> {
-    await using opened = await openPeersRoot();
+    await using opened = await openTestRoot('peers');
     const python = pythonTask(opened.root, opened.store);
     const built = await opened.build([python]);
     return new Peers(opened.store.pathOf(opened.layer), opened.store.pathOf(built.output(python, python.tree)));

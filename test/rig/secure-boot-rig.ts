@@ -26,7 +26,8 @@ export class SecureBootRig implements AsyncDisposable {
     this.#variables = parts.variables;
   }
 
-  static async create(): Promise<SecureBootRig> {
+  /** `repack`: flags by which the image is changed once it is built, and signed by another profile, "stranger". */
+  static async create({ repack }: { readonly repack?: readonly string[] } = {}): Promise<SecureBootRig> {
     const variant = await readFile(join(CHECKOUT, 'variants', 'metal-dev', 'variant.yaml'), 'utf8');
     const image = 'image:\n  features: { uefi-secure-boot: true }\n';
     const checkout = await Rig.create({ [`variants/${VARIANT}/variant.yaml`]: variant.replace('image:\n', image) });
@@ -34,8 +35,10 @@ export class SecureBootRig implements AsyncDisposable {
     await copyFile(join(CHECKOUT, 'Release.yaml'), join(checkout.dir, 'Release.yaml'));
     await checkout.succeed('sbkeys', 'generate');
     await checkout.succeed('sbkeys', 'generate', '--profile', 'stranger');
-    const boot = await BootRig.create({ checkout: checkout.dir, variant: VARIANT });
-    const variables = await makeFlash(join(checkout.dir, 'sbkeys', 'local', 'efi-vars.json'));
+    const change = repack && { change: ['repack', '--variant', VARIANT, '--sbkeys', 'stranger', ...repack] };
+    const boot = await BootRig.create({ checkout: checkout.dir, variant: VARIANT, ...change });
+    const profile = repack === undefined ? 'local' : 'stranger';
+    const variables = await makeFlash(join(checkout.dir, 'sbkeys', profile, 'efi-vars.json'));
     return new SecureBootRig({ checkout, boot, variables });
   }
 

@@ -33,7 +33,7 @@ export function tinyImage(variant: string, image: string): Files {
         put(GRUB, '%{_libdir}/grub/efi/secure/grubx64.efi'),
         put(GRUB, '%{_libdir}/grub/efi/bootx64.efi'),
         put(Buffer.alloc(512), '%{_libdir}/grub/i386-pc/boot.img'),
-        put(Buffer.alloc(1024), '%{_libdir}/grub/i386-pc/core.img'),
+        put(Buffer.alloc(1024, 1), '%{_libdir}/grub/i386-pc/core.img'),
       ].join('\n'),
       files: ['%{_libdir}/grub'],
     }),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -65,6 +65,7 @@ export class UpdateRig implements AsyncDisposable {
   /** What programs of the user's own would find in the environment. */
   environment: Readonly<Record<string, string>> = {};
   #python: PeerServer | undefined;
+  readonly #since = Date.now();
   readonly rig: Rig;
   readonly peers: Peers;
 
@@ -122,6 +123,8 @@ export class UpdateRig implements AsyncDisposable {
     const name = { osName: 'slipway', variant, arch, version, buildId };
     const parent = join(this.dir, 'build', 'images', variantDirectory(name));
     const dir = join(parent, versionDirectory(name));
+    // As a build does it: other files, and not the same ones with other bytes.
+    await rm(dir, { recursive: true, force: true });
     await mkdir(dir, { recursive: true });
     const sums: string[] = [];
     for (const suffix of SUFFIXES) {
@@ -158,6 +161,7 @@ export class UpdateRig implements AsyncDisposable {
 
   /** Puts other bytes in the place of a built file, as a build of them would. */
   async rewrite(file: string, bytes: Uint8Array): Promise<void> {
+    await rm(file);
     await writeFile(file, bytes);
     const sums = join(file, '..', 'SHA256SUMS');
     const lines = (await readFile(sums, 'utf8'))
@@ -169,12 +173,13 @@ export class UpdateRig implements AsyncDisposable {
     );
   }
 
-  /** Files below a directory that hold a text. */
-  filesWith(text: string, dir: string): readonly string[] {
+  /** Files below a directory that hold one of some texts, among those that changed since this rig was made. */
+  filesWith(texts: readonly string[], dir: string): readonly string[] {
     return readdirSync(dir, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => readFileSync(file).includes(text));
+      .filter((file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= this.#since)
+      .filter((file) => texts.some((text) => readFileSync(file).includes(text)));
   }
 
   async #compress(file: string): Promise<void> {

@@ -23,12 +23,17 @@ export interface BuiltVariant {
 
 /** Builds an image into the shared store, as a person would. */
 export async function buildVariant({ checkout, variant, arch }: BuiltVariant): Promise<void> {
+  await runVerb(checkout, ['build', '--variant', variant, '--arch', arch]);
+}
+
+/** Runs a verb of the real command line on a checkout, with the shared store. */
+export async function runVerb(checkout: string, verb: readonly string[]): Promise<void> {
   const lines: string[] = [];
   const program = [process.execPath, '--import', 'tsx', join(CHECKOUT, 'Makefile.ts')];
-  const argv = [...program, '-C', checkout, 'build', '--variant', variant, '--arch', arch];
+  const argv = [...program, '-C', checkout, ...verb];
   const env = { PATH: process.env['PATH'] ?? '', HOME: homedir(), SLIPWAY_CACHE: SHARED_STORE, NO_COLOR: '1' };
   const { status } = await runCommand(argv, { cwd: CHECKOUT, env, onLine: (line) => lines.push(line) });
-  if (status !== 0) throw new Error(`Cannot build ${variant} for ${arch}:\n${lines.slice(-TAIL_LINES).join('\n')}`);
+  if (status !== 0) throw new Error(`Cannot ${verb.join(' ')}:\n${lines.slice(-TAIL_LINES).join('\n')}`);
 }
 
 /** QEMU, its firmware and the tools around them, made first if the shared store lacks them. */

@@ -1,8 +1,12 @@
-import { chmod, copyFile, realpath, stat, truncate } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, realpath, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 
+import { parseSha256 } from '../../tools/graph/digest.ts';
 import type { Output } from '../../tools/graph/task.ts';
+import { runCommand } from '../../tools/process/command.ts';
+import type { Action } from '../../tools/sandbox/action.ts';
 import { fetchTask } from '../../tools/sources/fetch.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { BootRig } from '../rig/boot-rig.ts';
@@ -55,15 +59,20 @@ for test in configure/*/; do
 done
 cd ../..`;
 
+const LATEST = join(CHECKOUT, 'build', 'images', 'x86_64-metal-dev', 'latest');
+
+async function keep(file: string): Promise<Output> {
+  return await elsewhere.store.putFile(await realpath(join(LATEST, file)));
+}
+
 test("Falco's driver builds from the kit alone, and loads in the image of that build", async () => {
-  const latest = join(CHECKOUT, 'build', 'images', 'x86_64-metal-dev', 'latest');
-  const kit = await elsewhere.store.putFile(await realpath(join(latest, 'slipway-metal-dev-x86_64-kmod-kit.tar.xz')));
+  const kit = await keep('slipway-metal-dev-x86_64-kmod-kit.tar.xz');
   const { result, task } = await elsewhere.run({
     argv: [
       'bash',
       '-euc',
       `if command -v gcc || command -v make; then exit 1; fi
-tar -xf /slipway/in/kit; cd metal-dev-x86_64-kmod-kit-v*; kit=$PWD; cd ..
+tar -xf /slipway/in/kit; cd kmod-kit-*-x86_64; kit=$PWD; cd ..
 mkdir falco; "$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x -C falco --strip-components 1
 ${CONFIGURE}
 "$kit/kmake" -C falco/driver -j"$SLIPWAY_CORES"
@@ -85,3 +94,65 @@ cp falco/driver/scap.ko /slipway/out/scap.ko`,
   const load = `dmesg -n 1 && head -c ${size} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
   expect(await machine.run(load, BOOT_MS)).toEqual({ status: 0, output: '0.20.0\n/dev/scap0' });
 });
+
+/** Nothing but the image's own files is there to build with. */
+const BUILD = `printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n' > hello.c
+echo 'obj-m := hello.o' > Makefile
+/kit/kmake -s -C /kit/kernel-devel M=/module modules
+`;
+
+test('the container image is read by umoci, and a module builds in it', async () => {
+  await using peers = await SandboxRig.create('peers');
+  const unpack = `mkdir oci; tar -xf /slipway/in/oci -C oci
+[[ $(< oci/index.json) =~ 'ref.name":"'([^\\"]+) ]]
+tag=\${BASH_REMATCH[1]}
+# Without root, umoci looks at how this file is mounted, for the container it describes.
+: > /etc/resolv.conf
+umoci unpack --rootless --image "oci:$tag" bundle
+mv bundle/rootfs bundle/config.json /slipway/out`;
+  const { result, task } = await peers.run({
+    argv: ['bash', '-euc', unpack],
+    inputs: { '/slipway/in/oci': await keep('slipway-metal-dev-x86_64-kmod-kit.oci.tar') },
+    outputs: { type: 'named', names: { rootfs: 'tree', 'config.json': 'file' } },
+  });
+  if (result.outcomes.get(task.id)?.type !== 'built') throw new Error(peers.lines.slice(-40).join('\n'));
+  const config = await readFile(peers.store.pathOf(result.output(task, 'config.json')), 'utf8');
+  expect(JSON.parse(config)).toMatchObject({ process: { args: ['/kit/kmake'], cwd: '/module' } });
+  const rootfs = peers.store.pathOf(result.output(task, 'rootfs'));
+  const module = await boot.makeDir();
+  const lines: string[] = [];
+  const inside = [
+    '--ro-bind',
+    rootfs,
+    '/',
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+    '--tmpfs',
+    '/tmp',
+    '--bind',
+    module,
+    '/module',
+  ];
+  const environment = ['--chdir', '/module', '--clearenv', '--setenv', 'PATH', '/usr/bin:/bin'];
+  const argv = [...peers.program('usr/bin/bwrap'), '--unshare-all', ...inside, ...environment, 'sh', '-euc', BUILD];
+  const { status } = await runCommand(argv, { env: {}, onLine: (line) => lines.push(line) });
+  expect([status, lines]).toEqual([0, expect.anything()]);
+  expect(await readdir(module)).toContain('hello.ko');
+});
+
+test.for(['kmod-kit', 'kmod-kit-oci'])('%s made again with one core has the same bytes', async (name) => {
+  const { results } = elsewhere.store;
+  const id = `${name}/kernel-6.12.x86_64`;
+  const key = results.lastKey(id) ?? parseSha256('');
+  const action = actionSchema.parse(results.readKeyDocument(key));
+  // With the time in its environment: what is in the store does not count.
+  const { result, task } = await elsewhere.run(action);
+  const again = Object.values(result.outputs(task)).map(({ digest }) => digest.hash);
+  expect(again).toEqual(Object.values(results.last(id)?.outputs ?? {}).map(({ digest }) => digest.hash));
+  expect(again).toHaveLength(1);
+});
+
+/** A key is the action itself. */
+const actionSchema = z.custom<Action>((value) => typeof value === 'object' && value !== null && 'argv' in value);

@@ -1,5 +1,7 @@
 import { unreachable } from '../errors.ts';
 import type { Json } from '../graph/task.ts';
+import { runSteps } from '../publish/steps.ts';
+import type { StepVoice } from '../publish/steps.ts';
 import { readAmis, updateAmis } from './amis-file.ts';
 import type { Amis } from './amis-file.ts';
 import { planAmi } from './ami-plan.ts';
@@ -7,6 +9,7 @@ import type { AmiStep } from './ami-plan.ts';
 import { BLOCK_BYTES } from './blocks.ts';
 import { contentDigest, disksDigest, kmsKeyIn, snapshotTags } from './image-spec.ts';
 import { awaitImage, copyImage, registerImage } from './images.ts';
+import { findKey } from './keys.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import {
@@ -25,8 +28,8 @@ import { readBack } from './read-back.ts';
 import type { ReadBackOptions } from './read-back.ts';
 import type { Region } from './region.ts';
 import { notGranted } from './sharing.ts';
-import { assertPlanned, runSteps } from './steps.ts';
-import type { Step, StepVoice } from './steps.ts';
+import { assertPlanned } from './steps.ts';
+import type { Step } from './steps.ts';
 import { uploadSnapshot } from './upload.ts';
 
 export interface CreateOptions {
@@ -110,7 +113,7 @@ class Application {
       journalPath: snapshotJournalPath(this.#publication, at.name, disk.sha256),
       found: this.#observed.snapshots.get(key) ?? [],
       parent: this.#observed.parents.get(key),
-      kmsKey: kmsKeyIn(config, at.name),
+      kmsKey: await findKey(at, config),
       onProgress: ({ bytes, sentBlocks, throttles }) =>
         voice.progress({
           done: bytes,

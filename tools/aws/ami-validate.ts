@@ -1,3 +1,4 @@
+import type { StepVoice } from '../publish/steps.ts';
 import type { Ami, Amis } from './amis-file.ts';
 import { BLOCK_BYTES, blockDigest, readBlocks } from './blocks.ts';
 import { difference } from './finding.ts';
@@ -11,7 +12,6 @@ import { isPublic, lacking, onSnapshots, permissionText, sortPermissions } from 
 import { readBack } from './read-back.ts';
 import type { Region } from './region.ts';
 import type { Upkeep } from './sharing.ts';
-import type { StepVoice } from './steps.ts';
 
 /** Holds each AMI of amis.json against what is in its region. An unreachable region is a finding, too. */
 export async function validateAmis({ regions }: Upkeep, amis: Amis): Promise<readonly Finding[]> {

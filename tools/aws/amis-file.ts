@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { BuildError } from '../errors.ts';
 import { permissionSchema, sortPermissions } from './permissions.ts';
-import { guard } from './snapshot-journal.ts';
+import { guard } from '../publish/journal.ts';
 
 const amiSchema = z.strictObject({
   id: z.string().regex(/^ami-[0-9a-z]+$/, 'expected the id of an AMI'),

@@ -8,7 +8,8 @@ import type { DiskImage } from './image-spec.ts';
 
 /** EBS direct APIs know no other size. */
 export const BLOCK_BYTES = 512 * 1024;
-const ZEROS = Buffer.alloc(BLOCK_BYTES);
+/** Whoever reads blocks gets this one for each that is of zeros: it is nobody's to write to. */
+export const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
 const READ_BYTES = 1 << 20;
 
 /** Half a MiB of a disk, from `index * BLOCK_BYTES` on; the last one is filled up with zeros. */
@@ -52,20 +53,20 @@ export async function* readBlocks(disk: DiskImage, spare: Buffer[] = []): AsyncG
       at += copied;
       filled += copied;
       if (filled < BLOCK_BYTES) continue;
-      const zero = block.equals(ZEROS);
-      yield { index, bytes: block, zero };
+      const zero = block.equals(ZERO_BLOCK);
+      yield { index, bytes: zero ? ZERO_BLOCK : block, zero };
       // A megabyte of the file can be hundreds of zeros: answers must not wait for the end of it.
       if (pacer.due) await pacer.pause();
       index += 1;
       filled = 0;
-      // Whoever sends it still needs it; one of zeros is nobody's.
+      // Whoever sends it still needs it.
       if (!zero) block = spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     }
   }
   const bytes = index * BLOCK_BYTES + filled;
   if (filled > 0) {
     block.fill(0, filled);
-    yield { index, bytes: block, zero: block.equals(ZEROS) };
+    yield { index, bytes: block, zero: block.equals(ZERO_BLOCK) };
   }
   checkSource(disk, { bytes, sha256: hash.digest('hex') });
 }
@@ -94,6 +95,8 @@ function checkSource(disk: DiskImage, found: { readonly bytes: number; readonly 
 export function blockDigest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('base64');
 }
+
+export const ZERO_DIGEST = blockDigest(ZERO_BLOCK);
 
 /** The check sum of a whole snapshot, aggregation LINEAR: that of the digests of all blocks sent, in the order of their index. */
 export function linearChecksum(digests: ReadonlyMap<number, string>): string {

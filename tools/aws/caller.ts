@@ -110,6 +110,9 @@ const denied = (action: string): string =>
   `Allow ${action} in the policy of this role: docs/ami.md has the policy of each verb`;
 const expired = (): string => 'Sign in again (aws sso login), then run the same command: what was done is kept';
 
+const full = (): string =>
+  'Remove what is not needed, or ask for more in Service Quotas; then run the same command: what was done is kept';
+
 const HINTS: ReadonlyMap<string, (action: string) => string> = new Map([
   ['AccessDenied', denied],
   ['AccessDeniedException', denied],
@@ -117,6 +120,10 @@ const HINTS: ReadonlyMap<string, (action: string) => string> = new Map([
   ['ExpiredToken', expired],
   ['ExpiredTokenException', expired],
   ['RequestExpired', expired],
+  ['PendingSnapshotLimitExceeded', () => 'Run the same command again when fewer snapshots are under way'],
+  ['ResourceLimitExceeded', () => 'Run the same command again when fewer copies are under way'],
+  ['ServiceQuotaExceededException', full],
+  ['SnapshotLimitExceeded', full],
   ['CredentialsProviderError', () => 'Set AWS_PROFILE or aws.profile in Infra.yaml, or sign in (aws sso login)'],
 ]);
 

@@ -3,19 +3,22 @@ import type { Image, RegisterImageRequest } from '@aws-sdk/client-ec2';
 
 import { BuildError } from '../errors.ts';
 import { serviceError } from './caller.ts';
+import { clientToken } from './client-token.ts';
 import { bootMode, contentDigest, copiedSnapshotTags, ec2Arch, imageTags } from './image-spec.ts';
 import type { ImageSpec } from './image-spec.ts';
 import type { Region } from './region.ts';
 import { readTags, writeTags } from './snapshots.ts';
-import { clientToken } from './upload.ts';
 import { until } from './wait.ts';
 
 export const ROOT_DEVICE = '/dev/xvda';
 export const DATA_DEVICE = '/dev/xvdb';
+/** Of a page. */
+const MOST_RESULTS = 1000;
 
 export interface FoundImage {
   readonly id: string;
   readonly name: string;
+  readonly arch: string;
   readonly state: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly snapshots: readonly string[];
@@ -66,6 +69,7 @@ async function describe(at: Region, query: { Filters?: { Name: string; Values: s
     const page = {
       Owners: ['self'],
       IncludeDeprecated: true,
+      MaxResults: MOST_RESULTS,
       ...query,
       ...(token !== undefined && { NextToken: token }),
     };
@@ -80,6 +84,7 @@ function toFound(image: Image): FoundImage {
   return {
     id: image.ImageId ?? '',
     name: image.Name ?? '',
+    arch: image.Architecture ?? '',
     state: image.State ?? 'pending',
     tags: readTags(image.Tags),
     snapshots: (image.BlockDeviceMappings ?? []).map(({ Ebs }) => Ebs?.SnapshotId).filter((id) => id !== undefined),

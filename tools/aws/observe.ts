@@ -6,13 +6,14 @@ import type { FoundImage } from './images.ts';
 import { readImagePermissions, readSnapshotPermissions } from './permissions.ts';
 import type { Permission } from './permissions.ts';
 import { preflight } from './preflight.ts';
-import { baseRegion, inEachRegion } from './publication.ts';
+import { allOf, baseRegion, inEachRegion } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import { findSnapshots } from './snapshots.ts';
 import type { FoundSnapshot } from './snapshots.ts';
-import type { Parent } from './upload.ts';
-import { findParent } from './parent.ts';
+import type { Parent } from './block-pass.ts';
+import { findKey } from './keys.ts';
+import { findParent, isEncrypted } from './parent.ts';
 
 export interface ObservedImage extends FoundImage {
   readonly permissions: readonly Permission[];
@@ -43,10 +44,13 @@ export async function observe(publication: Publication): Promise<Observed> {
   });
   const base = await publication.regions.at(baseRegion(publication));
   const registered = regions[0]?.image !== undefined;
+  const kmsKey = await findKey(base, publication.config);
   const snapshots = new Map<DiskImage['disk'], readonly FoundSnapshot[]>();
   const parents = new Map<DiskImage['disk'], Parent>();
   for (const disk of registered ? [] : spec.disks) {
-    const found = await findSnapshots(base, ownTags(publication, disk));
+    const found = (await findSnapshots(base, ownTags(publication, disk))).filter(
+      (one) => kmsKey === undefined || isEncrypted(one, kmsKey),
+    );
     const begun = found.find(({ state }) => state === 'pending');
     const complete = found.some(({ state }) => state === 'completed');
     const parent = complete ? undefined : await findParent(base, publication, { disk, begun });
@@ -65,7 +69,7 @@ export async function withPermissions(at: Region, image: FoundImage | undefined)
   if (image === undefined) return undefined;
   const permissions = await readImagePermissions(at, image.id);
   const snapshotPermissions = new Map(
-    await Promise.all(image.snapshots.map(async (id) => [id, await readSnapshotPermissions(at, id)] as const)),
+    await allOf(image.snapshots.map(async (id) => [id, await readSnapshotPermissions(at, id)] as const)),
   );
   return { ...image, permissions, snapshotPermissions };
 }

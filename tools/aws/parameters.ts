@@ -1,6 +1,7 @@
 /** Parameter Store, in the batches it allows. */
 import type { Region } from './region.ts';
 import { serviceError } from './caller.ts';
+import { allOf } from './publication.ts';
 import { until } from './wait.ts';
 
 /** GetParameters and DeleteParameters take no more names. */
@@ -11,7 +12,7 @@ export async function readParameters(at: Region, names: readonly string[]): Prom
   const batches = Array.from({ length: Math.ceil(names.length / MOST_NAMES) }, (_, index) =>
     names.slice(index * MOST_NAMES, (index + 1) * MOST_NAMES),
   );
-  const answers = await Promise.all(
+  const answers = await allOf(
     batches.map(
       async (Names) => (await at.call('ssm:GetParameters', (o) => at.ssm.getParameters({ Names }, o))).Parameters ?? [],
     ),
@@ -41,7 +42,7 @@ export interface Put {
 
 export async function writeParameters(at: Region, puts: readonly Put[], onDone: (done: number) => void): Promise<void> {
   let done = 0;
-  await Promise.all(
+  await allOf(
     puts.map(async (put) => {
       await writeParameter(at, put);
       done += 1;

@@ -1,11 +1,15 @@
 /** Which actions of IAM each verb calls: docs/ami.md prints these as policies, and a test holds each verb to its own. */
 const OBSERVE = ['ec2:DescribeImages', 'ec2:DescribeImageAttribute', 'ec2:DescribeSnapshotAttribute'] as const;
 
-const PLAN = [...OBSERVE, 'ec2:DescribeRegions', 'ec2:DescribeSnapshots'] as const;
+const QUOTAS = ['servicequotas:GetServiceQuota', 'servicequotas:GetAWSDefaultServiceQuota'] as const;
+
+const PLAN = [...OBSERVE, ...QUOTAS, 'ec2:DescribeRegions', 'ec2:DescribeSnapshots'] as const;
 
 const SSM_READ = ['ssm:GetParameters'] as const;
 
-const GRANT = [...OBSERVE, 'ec2:ModifyImageAttribute', 'ec2:ModifySnapshotAttribute'] as const;
+const REVOKE = [...OBSERVE, 'ec2:ModifyImageAttribute', 'ec2:ModifySnapshotAttribute'] as const;
+
+const GRANT = [...REVOKE, ...QUOTAS] as const;
 
 /** Verb -> actions. Where a role is assumed, whoever assumes it needs sts:AssumeRole on that role, too. */
 export const POLICIES = {
@@ -24,9 +28,9 @@ export const POLICIES = {
     'ec2:ModifySnapshotAttribute',
   ],
   'ami grant': GRANT,
-  'ami revoke': GRANT,
+  'ami revoke': REVOKE,
   'ami public': [...GRANT, 'ec2:GetImageBlockPublicAccessState'],
-  'ami private': GRANT,
+  'ami private': REVOKE,
   'ami validate': OBSERVE,
   'ami deprecate': ['ec2:DescribeImages', 'ec2:EnableImageDeprecation', 'ec2:DisableImageDeprecation'],
   'ami delete': ['ec2:DescribeImages', 'ec2:DeregisterImage', 'ec2:DeleteSnapshot'],

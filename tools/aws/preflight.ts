@@ -2,11 +2,11 @@
 import type { AwsConfig } from '../config/infra-aws.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import { countBlocks } from './blocks.ts';
-import { serviceError } from './caller.ts';
-import { kmsKeyIn } from './image-spec.ts';
 import type { ImageSpec } from './image-spec.ts';
+import { findKey } from './keys.ts';
 import { isPublic, onSnapshots, permissionsOf } from './permissions.ts';
-import { baseRegion, inEachRegion, throwRejected } from './publication.ts';
+import { checkRoom } from './quotas.ts';
+import { allOf, baseRegion, inEachRegion, throwRejected } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import { reserveJournal } from './snapshot-journal.ts';
@@ -36,7 +36,7 @@ export async function preflight(publication: Publication): Promise<Accounts> {
     checkOptIn(base, regionNames),
     inEachRegion(publication, async (at) => {
       accounts.set(at.name, await whoAmI(at));
-      await checkKey(at, config);
+      await allOf<unknown>([findKey(at, config), checkRoom(at, publication)]);
     }),
   ]);
   throwRejected(findings);
@@ -113,22 +113,4 @@ async function checkRegion(name: string, states: ReadonlyMap<string, string | un
     throw new BuildError('aws/region-not-opted-in', `Cannot publish in "${name}": the account has not opted in to it`, {
       hint: `Enable it (aws account enable-region --region-name ${name}), or take it out of aws.regions`,
     });
-}
-
-/** @throws BuildError aws/bad-key */
-async function checkKey(at: Region, config: AwsConfig): Promise<void> {
-  const key = kmsKeyIn(config, at.name);
-  if (typeof key !== 'string') return;
-  const hint = 'Name a key of that region that this role may use: aws.encryption.region.<region>.kms-key';
-  const refuse = (finding: string, cause?: unknown): never => {
-    throw new BuildError('aws/bad-key', `Cannot encrypt with "${key}" in ${at.name}: ${finding}`, { hint, cause });
-  };
-  const { KeyMetadata } = await at
-    .call('kms:DescribeKey', (o) => at.kms.describeKey({ KeyId: key }, o))
-    .catch((error: unknown) =>
-      serviceError(error) === '' ? Promise.reject(error) : refuse('the key is not there', error),
-    );
-  if (KeyMetadata?.KeyState !== 'Enabled') refuse(`expected an enabled key, got one that is ${KeyMetadata?.KeyState}`);
-  if (KeyMetadata?.KeyUsage !== 'ENCRYPT_DECRYPT' || KeyMetadata.KeySpec !== 'SYMMETRIC_DEFAULT')
-    refuse('expected a symmetric key for encryption');
 }

@@ -39,7 +39,15 @@ export async function inEachRegion<T>(
   { regionNames, regions }: Pick<Publication, 'regionNames' | 'regions'>,
   ask: (at: Region) => Promise<T>,
 ): Promise<readonly T[]> {
-  const answers = await Promise.allSettled(regionNames.map(async (name) => await ask(await regions.at(name))));
+  return await allOf(regionNames.map(async (name) => await ask(await regions.at(name))));
+}
+
+/**
+ * Like Promise.all(), but what fails is thrown when all have ended: a run that is over has no call under way.
+ * @throws BuildErrors
+ */
+export async function allOf<T>(work: Iterable<Promise<T>>): Promise<readonly T[]> {
+  const answers = await Promise.allSettled(work);
   throwRejected(answers);
   return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
 }

@@ -1,14 +1,17 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+
 import { BuildError } from '../errors.ts';
-import { BLOCK_BYTES, blockDigest } from './blocks.ts';
+import { ZERO_DIGEST } from './blocks.ts';
+import { throwRejected } from './publication.ts';
 import type { Region } from './region.ts';
 
 /** What the API gives at once; the range is 100 to 10,000. */
 const PAGE_BLOCKS = 10_000;
-const ZERO_DIGEST = blockDigest(Buffer.alloc(BLOCK_BYTES));
 
 export interface ReadBackOptions {
   readonly snapshot: string;
-  /** Of every block that is not zero. */
+  /** Of every block that must be there; what else is there must be zeros. */
   readonly digests: ReadonlyMap<number, string>;
   /** `index`: which blocks there are. `all`: what is in them, too. */
   readonly depth: 'index' | 'all';
@@ -29,7 +32,7 @@ export async function readBack(at: Region, options: ReadBackOptions): Promise<vo
   const wanted = [...tokens].filter(([index]) => depth === 'all' || !digests.has(index));
   let done = 0;
   const wrong: number[] = [];
-  const queue = wanted.values();
+  const queue = drained(wanted);
   const work = async (): Promise<void> => {
     for (const [index, token] of queue) {
       const digest = await readBlock(at, { SnapshotId: snapshot, BlockIndex: index, BlockToken: token });
@@ -38,9 +41,16 @@ export async function readBack(at: Region, options: ReadBackOptions): Promise<vo
       onProgress(done, wanted.length);
     }
   };
-  await Promise.all(Array.from({ length: at.lanes.ebs.limit }, work));
+  const ends = await Promise.allSettled(Array.from({ length: at.lanes.ebs.limit }, work));
+  // What fails for one fails for its neighbours: the first says it.
+  throwRejected(ends.filter(({ status }) => status === 'rejected').slice(0, 1));
   if (wrong.length > 0)
     throw otherContent(at, snapshot, `${wrong.length} blocks differ, block ${Math.min(...wrong)} first`);
+}
+
+/** One queue for all who read: unlike an array's own, it ends for everybody where one of them fails. */
+function* drained<T>(values: readonly T[]): Generator<T, void, undefined> {
+  yield* values;
 }
 
 /** Block index -> the token that reads it. */
@@ -57,15 +67,17 @@ async function listBlocks(at: Region, snapshot: string): Promise<ReadonlyMap<num
   return tokens;
 }
 
-/** The digest of what came, not of what the answer says came. */
+/** The digest of what came, not of what the answer says came; piece by piece, so that no block is ever whole in memory. */
 async function readBlock(
   at: Region,
   block: { SnapshotId: string; BlockIndex: number; BlockToken: string },
 ): Promise<string> {
   return await at.call('ebs:GetSnapshotBlock', async (o) => {
     const { BlockData } = await at.ebs.getSnapshotBlock(block, o);
-    if (BlockData === undefined) throw new TypeError('a block has data');
-    return blockDigest(await BlockData.transformToByteArray());
+    if (!(BlockData instanceof Readable)) throw new TypeError('a block is a stream');
+    const hash = createHash('sha256');
+    for await (const piece of BlockData) if (Buffer.isBuffer(piece)) hash.update(piece);
+    return hash.digest('base64');
   });
 }
 

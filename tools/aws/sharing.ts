@@ -19,7 +19,8 @@ import {
 } from './permissions.ts';
 import type { Direction, Permission } from './permissions.ts';
 import { whoAmI } from './preflight.ts';
-import { inEachRegion } from './publication.ts';
+import { checkSharingRoom } from './quotas.ts';
+import { allOf, inEachRegion } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import type { Step } from './steps.ts';
@@ -53,7 +54,7 @@ export async function planSharing(upkeep: Upkeep, amis: Amis, change: ShareChang
     const [found] = await describeImages(at, [ami.id]);
     const image = await withPermissions(at, found);
     if (image === undefined) throw gone(at, ami);
-    if (change.direction === 'grant' && isPublic(change.permissions)) await assertMayBePublic(at);
+    if (change.direction === 'grant') await assertMayShare(at, upkeep, { image, permissions: change.permissions });
     return { region: at.name, account, ami, image };
   });
   return joinSteps(change, shared);
@@ -182,6 +183,19 @@ export function gone({ name }: Pick<Region, 'name'>, ami: Ami): BuildError {
       hint: 'Make it again (ami create), or compare the two: ami validate',
     },
   );
+}
+
+/** @throws BuildErrors aws/public-blocked, aws/quota */
+async function assertMayShare(
+  at: Region,
+  upkeep: Upkeep,
+  { image, permissions }: { image: ObservedImage; permissions: readonly Permission[] },
+): Promise<void> {
+  const { name, permissions: there } = image;
+  await allOf([
+    isPublic(permissions) ? assertMayBePublic(at) : Promise.resolve(),
+    checkSharingRoom(at, upkeep, { name, there, more: lacking(permissions, there) }),
+  ]);
 }
 
 /** @throws BuildError aws/public-blocked */

@@ -13,13 +13,13 @@ import { dirname } from 'node:path';
 
 import { z } from 'zod';
 
-import { BuildError } from '../errors.ts';
+import { guard } from '../publish/journal.ts';
 
 const headerSchema = z.object({
   snapshot: z.string(),
   content: z.string(),
   parent: z.string().optional(),
-  /** The snapshot is complete, and these are all its blocks that are not zero. */
+  /** The snapshot is complete, and these are all blocks that it holds. */
   whole: z.boolean().default(false),
 });
 const lineSchema = z.tuple([z.int().min(0), z.string()]);
@@ -57,7 +57,7 @@ export class SnapshotJournal {
     return new SnapshotJournal(path, header.data, digests);
   }
 
-  /** Written aside and renamed. @throws BuildError aws/journal */
+  /** Written aside and renamed. @throws BuildError publish/journal */
   static write(path: string, header: JournalHeader, digests: ReadonlyMap<number, string> = new Map()): SnapshotJournal {
     const lines = [header, ...digests].map((line) => `${JSON.stringify(line)}\n`);
     return guard(path, () => {
@@ -68,7 +68,7 @@ export class SnapshotJournal {
     });
   }
 
-  /** @throws BuildError aws/journal */
+  /** @throws BuildError publish/journal */
   add(index: number, digest: string): void {
     if (this.digests.get(index) === digest) return;
     this.digests.set(index, digest);
@@ -84,19 +84,7 @@ export class SnapshotJournal {
   }
 }
 
-/** Says what a failed write to a journal means. */
-export function guard<T>(path: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw new BuildError('aws/journal', `Cannot write the journal "${path}": nothing is changed without it`, {
-      cause,
-      hint: 'Make room on that disk, or make the directory yours; what was done so far is kept',
-    });
-  }
-}
-
-/** Before anything that costs: room for a line of every block, proven by writing. @throws BuildError aws/journal */
+/** Before anything that costs: room for a line of every block, proven by writing. @throws BuildError publish/journal */
 export function reserveJournal(dir: string, blocks: number): void {
   const LINE_BYTES = 64;
   const path = `${dir}/.room`;

@@ -5,6 +5,9 @@ import { BuildError } from '../errors.ts';
 import { until } from './wait.ts';
 import type { Region } from './region.ts';
 
+/** Of a page. */
+const MOST_RESULTS = 1000;
+
 export interface FoundSnapshot {
   readonly id: string;
   readonly state: string;
@@ -12,6 +15,8 @@ export interface FoundSnapshot {
   readonly startedAt: Date | undefined;
   readonly sizeGiB: number | undefined;
   readonly encrypted: boolean;
+  /** ARN of the key that encrypts it. */
+  readonly kmsKey: string | undefined;
 }
 
 /** Own snapshots with all of these tags, oldest first. */
@@ -36,7 +41,7 @@ async function describe(
   const found: FoundSnapshot[] = [];
   let token: string | undefined;
   do {
-    const page = token === undefined ? query : { ...query, NextToken: token };
+    const page = { MaxResults: MOST_RESULTS, ...query, ...(token !== undefined && { NextToken: token }) };
     const answer = await at.call('ec2:DescribeSnapshots', (o) => at.ec2.describeSnapshots(page, o));
     found.push(...(answer.Snapshots ?? []).map(toFound));
     token = answer.NextToken === '' ? undefined : answer.NextToken;
@@ -52,6 +57,7 @@ function toFound(snapshot: Snapshot): FoundSnapshot {
     startedAt: snapshot.StartTime,
     sizeGiB: snapshot.VolumeSize,
     encrypted: snapshot.Encrypted === true,
+    kmsKey: snapshot.KmsKeyId,
   };
 }
 
@@ -64,8 +70,8 @@ export function writeTags(tags: Readonly<Record<string, string>>): { Key: string
 }
 
 /** @throws BuildError aws/snapshot-failed, aws/still-waiting */
-export async function awaitSnapshot(at: Region, id: string): Promise<void> {
-  await until(at, { what: `snapshot ${id}` }, async () => {
+export async function awaitSnapshot(at: Region, id: string, mostMs?: number): Promise<void> {
+  await until(at, { what: `snapshot ${id}`, ...(mostMs !== undefined && { mostMs }) }, async () => {
     const [snapshot] = await describeSnapshots(at, [id]);
     if (snapshot?.state === 'error')
       throw new BuildError(

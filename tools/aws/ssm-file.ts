@@ -7,7 +7,7 @@ import { BuildError } from '../errors.ts';
 import type { Finding } from './finding.ts';
 import { listParameters, readParameters } from './parameters.ts';
 import type { Region } from './region.ts';
-import { guard } from './snapshot-journal.ts';
+import { guard } from '../publish/journal.ts';
 import type { SsmPublication, Wanted } from './ssm-plan.ts';
 
 const fileSchema = z.record(z.string(), z.record(z.string(), z.string()));

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 
 import type { Put } from './parameters.ts';
-import { guard } from './snapshot-journal.ts';
+import { guard } from '../publish/journal.ts';
 
 const lineSchema = z.union([
   z.strictObject({
@@ -40,7 +40,7 @@ export class SsmHistory {
     return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
   }
 
-  /** @throws BuildError aws/journal */
+  /** @throws BuildError publish/journal */
   add(change: string, region: string, puts: readonly Put[]): void {
     this.#append({ time: new Date().toISOString(), change, region, puts });
   }

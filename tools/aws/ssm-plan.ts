@@ -1,5 +1,6 @@
 import { BuildError, throwAll } from '../errors.ts';
 import type { Json } from '../graph/task.ts';
+import type { StepVoice } from '../publish/steps.ts';
 import { describeImages } from './images.ts';
 import type { Put } from './parameters.ts';
 import { readParameters, writeParameters } from './parameters.ts';
@@ -8,7 +9,7 @@ import { inEachRegion } from './publication.ts';
 import type { Publication } from './publication.ts';
 import type { Region } from './region.ts';
 import type { Change, SsmHistory } from './ssm-history.ts';
-import type { Step, StepVoice } from './steps.ts';
+import type { Step } from './steps.ts';
 
 /** Region -> name -> value. */
 export type Wanted = ReadonlyMap<string, ReadonlyMap<string, string>>;

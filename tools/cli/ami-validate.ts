@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { assertSameImage, selectAmis } from '../aws/amis-file.ts';
 import { validateAmis, validateBlocks } from '../aws/ami-validate.ts';
-import { runSteps } from '../aws/steps.ts';
+import { runSteps } from '../publish/steps.ts';
 import { BuildError } from '../errors.ts';
 import { example } from './help.ts';
 import { openPublication } from './open-publication.ts';

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
+import { BuildError } from '../errors.ts';
 import { compareContents, readContents } from '../image/contents.ts';
 import { placeArtifacts } from '../image/place.ts';
 import { readBuildId } from '../recipe/build-id.ts';
@@ -9,23 +10,29 @@ import { buildPackage } from '../recipe/build-package.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
 import { buildImages, buildUnsigned } from '../recipe/sign-image.ts';
 import type { BuiltImages } from '../recipe/sign-image.ts';
+import { assertHasOva, signOvas } from '../recipe/sign-ova.ts';
 import type { VariantPlan } from '../recipe/variant.ts';
-import { assertHasKeys, readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/profile.ts';
 import type { Profile } from '../secure-boot/profile.ts';
-import { writeRequest } from '../secure-boot/request.ts';
-import { signWithFiles } from '../secure-boot/signer.ts';
+import { readRequest, readSignatures, writeRequest } from '../secure-boot/request.ts';
+import { openSigner } from '../secure-boot/signer.ts';
+import type { Sign } from '../secure-boot/signer.ts';
+import { openOvaSigner } from '../vmware/sign-ova.ts';
+import type { OvaSigner } from '../vmware/sign-ova.ts';
 import { describeImages, describePackage, imagesToJson } from './describe.ts';
 import type { BuiltImage } from './describe.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
-import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags, SignLaterFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
+import { keyContextOf } from './key-context.ts';
 import { openBench } from './open-bench.ts';
 import type { Bench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface BuildFlags extends TargetFlags, RunFlags, ProfileFlags {
+interface BuildFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags {
   readonly package?: string;
-  readonly signLater?: string;
+  readonly ovaKey?: string;
+  readonly ovaCertificate?: string;
 }
 
 export function addBuild(program: Command, run: RunVerb): void {
@@ -36,6 +43,8 @@ export function addBuild(program: Command, run: RunVerb): void {
     .option('--all', 'every variant, for every architecture it lists')
     .option('--package <name>', 'one package instead, with all it is built with')
     .option('--sign-later <folder>', 'write what has to be signed to a folder; "sign --from" goes on from there')
+    .option('--ova-key <file>', 'sign the OVA with this RSA key (PEM)')
+    .option('--ova-certificate <file>', 'the certificate of that key (PEM), and those of who vouches for it')
     .addHelpText(
       'after',
       example('build --variant metal-dev', 'build --package systemd', 'build --variant metal-dev --offline --cores 8'),
@@ -56,7 +65,17 @@ async function buildOne(session: Session, flags: BuildFlags, name: string): Prom
 export async function buildVariants(session: Session, flags: BuildFlags): Promise<void> {
   await using bench = await openBench(session, flags);
   const buildId = await readBuildId(bench.project.dir, session.host.home);
-  const plans = await planTargets(bench, flags, buildId);
+  await buildSigned(session, bench, { plans: await planTargets(bench, flags, buildId), flags });
+}
+
+export interface SignedBuild {
+  readonly plans: readonly VariantPlan[];
+  /** `signatures`: a folder that has them. */
+  readonly flags: ProfileFlags & SignLaterFlags & { readonly signatures?: string };
+}
+
+/** Builds images, and has those signed that are to be: now, or later. */
+export async function buildSigned(session: Session, bench: Bench, { plans, flags }: SignedBuild): Promise<void> {
   // Before anything is built: an hour later is a bad time to hear of a key.
   const profile = plans.some(({ signing }) => signing !== undefined)
     ? readProfile(bench.project.dir, flags.sbkeys, new Date())
@@ -65,9 +84,30 @@ export async function buildVariants(session: Session, flags: BuildFlags): Promis
     await leaveForSigner(session, bench, { plans, profile, folder: resolve(flags.signLater) });
     return;
   }
-  if (profile !== undefined) assertHasKeys(profile);
-  const signing = profile === undefined ? undefined : { profile, sign: signWithFiles.bind(undefined, profile) };
-  await placeImages(session, bench, await buildImages(bench, plans, signing));
+  const sign = profile && (await openSign(session, profile, flags.signatures));
+  const signing = profile && sign && { profile, sign };
+  const ovaSigner = await openSignerOfOva(session, flags, plans);
+  const built = await buildImages(bench, plans, signing);
+  await placeImages(session, bench, ovaSigner === undefined ? built : await signOvas(bench, built, ovaSigner));
+}
+
+/** @throws BuildError cli/half-a-key, vmware/nothing-to-sign, and what openOvaSigner throws */
+async function openSignerOfOva(
+  { askSecret }: Session,
+  { ovaKey: key, ovaCertificate: certificate }: BuildFlags,
+  plans: readonly VariantPlan[],
+): Promise<OvaSigner | undefined> {
+  if (key === undefined && certificate === undefined) return undefined;
+  if (key === undefined || certificate === undefined)
+    throw new BuildError('cli/half-a-key', 'Cannot sign the OVA: expected both --ova-key and --ova-certificate');
+  assertHasOva(plans);
+  return await openOvaSigner({ key, certificate }, { now: new Date(), askSecret });
+}
+
+async function openSign(session: Session, profile: Profile, folder: string | undefined): Promise<Sign> {
+  if (folder === undefined) return await openSigner(profile, keyContextOf(session));
+  readRequest(resolve(folder), profile);
+  return (items) => Promise.resolve(readSignatures(resolve(folder), items));
 }
 
 /** Puts what was built below build/images/, and tells of it. */

@@ -1,13 +1,14 @@
-import type { Step } from '../aws/steps.ts';
+import type { Step as AwsStep } from '../aws/steps.ts';
 import type { Json } from '../graph/task.ts';
+import type { Step } from '../publish/steps.ts';
 
 /** A plan as a person reads it: each step, its calls, and what it changes. */
-export function describeSteps(steps: readonly Step[]): string {
+export function describeSteps(steps: readonly (Step | AwsStep)[]): string {
   if (steps.length === 0) return 'Nothing to do: all of it is there';
-  const blocks = steps.map(({ title, region, account, calls, before, after }) =>
+  const blocks = steps.map(({ title, calls, before, after, ...place }) =>
     [
       title,
-      `    where   ${region}, account ${account}`,
+      ...('region' in place ? [`    where   ${place.region}, account ${place.account}`] : []),
       ...(calls.length === 0 ? [] : [`    calls   ${calls.join(', ')}`]),
       ...describeChange('before', before),
       ...describeChange('after', after),

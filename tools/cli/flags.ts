@@ -33,6 +33,11 @@ export interface ProfileFlags {
   readonly sbkeys: string;
 }
 
+/** When signatures are made elsewhere. */
+export interface SignLaterFlags {
+  readonly signLater?: string;
+}
+
 export function addProfileFlag(command: Command): Command {
   return command.option('--sbkeys <profile>', 'Secure Boot keys, a folder below sbkeys/', 'local');
 }

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { disksDigest } from '../aws/image-spec.ts';
@@ -13,11 +11,11 @@ import { readProject } from '../config/project.ts';
 import { readInfra } from '../config/read-infra.ts';
 import type { ReadInfra } from '../config/read-infra.ts';
 import { BuildError } from '../errors.ts';
-import { Store } from '../graph/store.ts';
 import { fileName } from '../image/names.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
 import { AMIS_SUFFIX, describeAmi, findBuiltImage, findDisks } from '../recipe/publish-image.ts';
 import type { BuiltImage, WhichImage } from '../recipe/publish-image.ts';
+import { lockPublication } from './lock-publication.ts';
 import type { AmiFlags, PublishFlags } from './publish-flags.ts';
 import type { Session } from './session.ts';
 
@@ -48,7 +46,7 @@ export async function openRegions(session: Session, flags: PublishFlags): Promis
     stateDir: join(project.dir, 'build', 'publish'),
     sink: session.sink,
     signal: session.signal,
-    ...(await lockImage(session, { dir: project.dir, variant: variant.name, arch })),
+    ...(await lockPublication(session, { dir: project.dir, variant: variant.name, arch })),
   };
 }
 
@@ -110,29 +108,4 @@ function chooseRegions(
     at: infra?.locate(['aws', 'regions']),
     hint: 'Write aws.regions in Infra.yaml, the first one being where snapshots are made, or give --regions',
   });
-}
-
-/** @throws BuildError aws/busy */
-async function lockImage(
-  { host }: Session,
-  { dir, variant, arch }: { dir: string; variant: string; arch: string },
-): Promise<AsyncDisposable> {
-  const store = await Store.open(host.cacheDir);
-  const name = `publish-${createHash('sha256')
-    .update(JSON.stringify([realpathSync(dir), arch, variant]))
-    .digest('hex')
-    .slice(0, 16)}`;
-  await store.session.enter(new AbortController().signal);
-  if (!store.session.tryLock(name)) {
-    await store[Symbol.asyncDispose]();
-    throw new BuildError('aws/busy', `Cannot publish ${variant} for ${arch}: another run in this checkout is at it`, {
-      hint: 'Wait for it to end; what it has done is then found and not done again',
-    });
-  }
-  return {
-    [Symbol.asyncDispose]: async () => {
-      store.session.unlock(name);
-      await store[Symbol.asyncDispose]();
-    },
-  };
 }

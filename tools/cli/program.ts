@@ -12,6 +12,7 @@ import { addList } from './list.ts';
 import { addPlan } from './plan.ts';
 import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
+import { addRepack } from './repack.ts';
 import { addRoot } from './root.ts';
 import { addRun } from './run.ts';
 import { addSbkeys } from './sbkeys.ts';
@@ -23,6 +24,7 @@ import { addShell } from './shell.ts';
 import { addSsm } from './ssm.ts';
 import { addSign } from './sign.ts';
 import { addSources } from './sources.ts';
+import { addVsphere } from './vsphere.ts';
 
 const VERBS: readonly Verb[] = [
   addBuild,
@@ -39,8 +41,10 @@ const VERBS: readonly Verb[] = [
   addClean,
   addAmi,
   addSsm,
+  addVsphere,
   addRelease,
   addSign,
+  addRepack,
   addSbkeys,
   addSources,
   addSdk,

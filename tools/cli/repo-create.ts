@@ -10,7 +10,7 @@ import { formatBytes, formatTable } from '../report/format.ts';
 import { readExpirationPolicy, readWavePolicy } from '../tuf/policies.ts';
 import type { StagedTarget } from '../tuf/targets.ts';
 import type { FleetFlags } from './repo-flags.ts';
-import { surroundingsOf } from './repo-flags.ts';
+import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import { openBench } from './open-bench.ts';
 import type { Session } from './session.ts';
 import { BuildError } from '../errors.ts';
@@ -51,7 +51,9 @@ export async function create(session: Session, flags: CreateFlags): Promise<void
   const created = await runErrand(session.sink, errand, (onProgress) =>
     createUpdate(repo, { project: bench.project, variant, arch }, { ...options, onProgress }),
   );
-  session.result(describe(created, session.command), toJson(created));
+  const command = publishCommand(session, created.dir, flags);
+  const to = repo.address === undefined ? ' --to file:<dir> or s3://<bucket>/<prefix>' : '';
+  session.result(describe(created, `${command}${to}`), toJson(created));
 }
 
 /** @throws BuildError cli/bad-moment */
@@ -66,8 +68,8 @@ export function startOf(text: string | undefined, now: Date): Date {
 }
 
 function describe(
-  { fleet, version, dir, metadataDir, repository, added, update }: CreatedUpdate,
-  command: string,
+  { fleet, version, metadataDir, repository, added, update }: CreatedUpdate,
+  publishing: string,
 ): string {
   const unique = new Set(added.map(({ hash }) => hash));
   const rows = added.toSorted(byName).map(({ name, size }) => [`  ${name}`, formatBytes(size)]);
@@ -76,7 +78,7 @@ function describe(
     `${fleet.variant} ${version} for ${fleet.arch}, ${update === 'first' ? 'a new repository' : 'the next update of the repository'}, in ${relative('', metadataDir)}/`,
     formatTable(rows),
     `${Object.keys(targets.signed.targets).length} targets, ${unique.size} files added; root ${roots.at(-1)?.signed.version}, targets ${targets.signed.version}; good until ${timestamp.signed.expires}`,
-    `Publish it: ${command} repo publish --from ${relative('', dir)} --to file:<dir> or s3://<bucket>/<prefix>`,
+    `Publish it: ${publishing}`,
   ].join('\n');
 }
 

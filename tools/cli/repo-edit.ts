@@ -26,7 +26,7 @@ import { earlierVersions, readEarlier } from '../tuf/rollback.ts';
 import { parseWaves, pauseWaves, printWaves, scheduleWaves } from '../tuf/waves.ts';
 import { startOf } from './repo-create.ts';
 import type { FleetFlags } from './repo-flags.ts';
-import { surroundingsOf } from './repo-flags.ts';
+import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
 
 export interface EditFlags extends FleetFlags {
@@ -81,7 +81,7 @@ async function propose(
     proposal.title,
     effect,
     `Targets ${repository.targets.signed.version}, in ${relative('', dir)}/`,
-    `Publish it: ${session.command} repo publish --from ${relative('', dir)}`,
+    `Publish it: ${publishCommand(session, dir, flags)}`,
   ];
   session.result(lines.join('\n'), {
     ...fleet,

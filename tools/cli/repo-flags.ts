@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { ARCHES } from '../config/arch.ts';
 import type { Arch } from '../config/arch.ts';
 import type { RepoOptions, RepoSurroundings } from '../recipe/update-repo.ts';
+import { keyContextOf } from './key-context.ts';
 import type { Session } from './session.ts';
 
 /** Which repository a verb is about. */
@@ -37,19 +38,15 @@ export function addFleetFlags(command: Command): Command {
     );
 }
 
+/** The command that publishes an output, to where the repository was read from when that was said by flags. */
+export function publishCommand({ command }: Session, dir: string, { base, endpoint, region }: RepoFlags): string {
+  const to = base !== undefined && /^(file|s3):/.test(base) ? base : undefined;
+  const flags = { from: relative('', dir), to, endpoint, region };
+  const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+  return [command, 'repo publish', ...words].join(' ');
+}
+
 export function surroundingsOf(session: Session): RepoSurroundings {
-  const { host, globals, sink, askSecret } = session;
-  return {
-    projectDir: globals.directory,
-    configDir: dirname(host.configFile),
-    sink,
-    askSecret,
-    environment: host.environment,
-    pkcs11Tool: async () => {
-      const { openBench } = await import('./open-bench.ts');
-      const { preparePkcs11Tool } = await import('../recipe/pkcs11-tool.ts');
-      await using bench = await openBench(session);
-      return await preparePkcs11Tool(bench);
-    },
-  };
+  const { host, globals, sink } = session;
+  return { projectDir: globals.directory, configDir: dirname(host.configFile), sink, ...keyContextOf(session) };
 }

@@ -110,7 +110,13 @@ function addTending(repo: Command, run: RunVerb): void {
     .option(...ALL)
     .option(...EXPIRATION)
     .option('--allow-expired', 'even what has expired')
-    .addHelpText('after', example('repo refresh --variant metal-dev', 'repo refresh --all --allow-expired'))
+    .addOption(
+      new Option(
+        '--keep <role>',
+        'leave it as it is signed, where its keys are not at hand; "snapshot" keeps the targets too',
+      ).choices(['targets', 'snapshot']),
+    )
+    .addHelpText('after', example('repo refresh --variant metal-dev', 'repo refresh --all --keep targets'))
     .action((flags: RefreshFlags) => run(async (session) => (await import('./repo-tend.ts')).refresh(session, flags)));
 }
 

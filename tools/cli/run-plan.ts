@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
 import type { Upkeep } from '../aws/sharing.ts';
-import { runSteps } from '../aws/steps.ts';
-import type { Step, StepRun } from '../aws/steps.ts';
+import { runSteps } from '../publish/steps.ts';
+import type { Step, StepRun } from '../publish/steps.ts';
 import { describeSteps } from './describe-steps.ts';
 import type { Session } from './session.ts';
 

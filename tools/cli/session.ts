@@ -67,7 +67,7 @@ export async function runSession(
       signal: controller.signal,
       result,
       askSecret: (question) => askLine(question, terminal, 'hidden'),
-      confirm: async (question) => assertYes(await askLine(`${question} [y/N] `, terminal, 'shown')),
+      confirm: async (question) => assertYes(await askLine(`${question} [y/N] `, terminal, 'shown'), question),
     });
     return EXIT.ok;
   } catch (error) {
@@ -86,9 +86,10 @@ export async function runSession(
   }
 }
 
-function assertYes(answer: string | undefined): void {
+function assertYes(answer: string | undefined, question: string): void {
   if (answer !== undefined && /^y(es)?$/i.test(answer.trim())) return;
-  const finding = answer === undefined ? 'there is no terminal to ask at' : 'it was not confirmed';
+  const unasked = `there is no terminal to ask at: ${question.replaceAll('\n', ' ')}`;
+  const finding = answer === undefined ? unasked : 'it was not confirmed';
   throw new BuildError('cli/not-confirmed', `Cannot go on: ${finding}`, {
     hint: 'To go on without being asked, add --yes',
   });

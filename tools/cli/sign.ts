@@ -5,14 +5,14 @@ import type { Command } from 'commander';
 import { BuildError } from '../errors.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
-import { buildImages } from '../recipe/sign-image.ts';
 import { readProfile } from '../secure-boot/profile.ts';
-import { readRequest, readSignatures, writeSignatures } from '../secure-boot/request.ts';
-import { signWithFiles } from '../secure-boot/signer.ts';
-import { placeImages } from './build.ts';
+import { readRequest, writeSignatures } from '../secure-boot/request.ts';
+import { openSigner } from '../secure-boot/signer.ts';
+import { buildSigned } from './build.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
 import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
+import { keyContextOf } from './key-context.ts';
 import { openBench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
@@ -31,16 +31,16 @@ export function addSign(program: Command, run: RunVerb): void {
     .action((folder: string | undefined, flags: SignFlags) =>
       run(async (session) => {
         if (flags.from !== undefined) await finish(session, flags, resolve(flags.from));
-        else if (folder !== undefined) sign(session, flags, resolve(folder));
+        else if (folder !== undefined) await sign(session, flags, resolve(folder));
         else throw nothingNamed();
       }),
     );
 }
 
-function sign(session: Session, flags: SignFlags, folder: string): void {
+async function sign(session: Session, flags: SignFlags, folder: string): Promise<void> {
   const profile = readProfile(session.globals.directory, flags.sbkeys, new Date());
   const { image, items } = readRequest(folder, profile);
-  const signatures = signWithFiles(profile, items);
+  const signatures = await (await openSigner(profile, keyContextOf(session)))(items);
   writeSignatures(folder, signatures);
   const names = [...signatures.keys()];
   session.result(`Signed ${names.join(', ')} of ${image} in ${folder}`, { folder, image, signed: names });
@@ -59,10 +59,7 @@ async function finish(session: Session, flags: SignFlags, folder: string): Promi
       },
     );
   }
-  const profile = readProfile(bench.project.dir, flags.sbkeys, new Date());
-  readRequest(folder, profile);
-  const built = await buildImages(bench, plans, { profile, sign: (items) => readSignatures(folder, items) });
-  await placeImages(session, bench, built);
+  await buildSigned(session, bench, { plans, flags: { sbkeys: flags.sbkeys, signatures: folder } });
 }
 
 function nothingNamed(): BuildError {

@@ -20,7 +20,7 @@ const fileKey = z.strictObject({
     .describe('File with the passphrase of an encrypted PEM; asked for unless told'),
 });
 
-const kmsKey = z.strictObject({
+export const kmsKey = z.strictObject({
   'key-id': z.string().min(1).describe('Id, ARN or alias/<name> of an asymmetric signing key'),
   ...access,
   'available-keys': z.record(z.string(), region).optional().describe('Key id -> region, as Infra.toml has it'),
@@ -34,7 +34,7 @@ const ssmKey = z.strictObject({
   ...access,
 });
 
-const pkcs11Key = z.strictObject({
+export const pkcs11Key = z.strictObject({
   module: z.string().min(1).describe("The token's PKCS#11 library"),
   token: z.string().min(1).describe('Label of the token'),
   label: z.string().min(1).describe('Label of the key pair'),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { awsSchema } from './infra-aws.ts';
 import { repoSchema } from './infra-repo.ts';
+import { vmwareSchema } from './infra-vmware.ts';
 
 /** A section whose own schema stands in a file of its own (infra-<section>.ts). */
 const elsewhere = z.record(z.string(), z.unknown()).optional();
@@ -10,7 +11,7 @@ const elsewhere = z.record(z.string(), z.unknown()).optional();
 export const infraSchema = z.strictObject({
   repo: z.record(z.string(), repoSchema).default({}).describe('Repositories of updates, by name'),
   aws: awsSchema.optional(),
-  vmware: elsewhere,
+  vmware: vmwareSchema.optional(),
   vendor: elsewhere,
 });
 

@@ -37,7 +37,14 @@ export function readYaml(file: string, errors: BuildError[]): Manifest<unknown> 
   }
   if (document.errors.length > 0) return undefined;
   const locate = (path: Path): Location => at(offsetOf(document, path));
-  return { value: document.toJS() ?? {}, locate };
+  try {
+    return { value: document.toJS() ?? {}, locate };
+  } catch (cause) {
+    // An alias whose anchor is nowhere, or that stands for too much.
+    const message = `Cannot read "${file}": expected every alias (*name) to have its anchor (&name) before it`;
+    errors.push(new BuildError('config/not-yaml', message, { at: at(0), cause }));
+    return undefined;
+  }
 }
 
 /** Offset of a written value, or of its nearest parent that is written; a mapping or list stands where its key does. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { grubConfig, verityTable } from './boot-config.ts';
+import { grubConfig, parseGrubConfig, verityTable } from './boot-config.ts';
 
 const ROOT_HASH = 'ab'.repeat(32);
 const SALT = '07'.repeat(32);
@@ -43,4 +43,17 @@ test('grubConfig() of a signed chain leaves the kernel to shim, once it has been
   expect(grubConfig({ title: 'OS', kernelParameters: [], selinux: false, verity, signed: true })).toMatch(
     /^set check_signatures=no\nset default=0\n/,
   );
+});
+
+test('parseGrubConfig() gives back what grubConfig() was told, and refuses any other text', () => {
+  const config = {
+    title: "Bob's OS  1.0.0 (metal-dev)",
+    selinux: true,
+    kernelParameters: ['console=ttyS0,115200n8', 'dyndbg="file a.c +p; file $b +p"', "it's", ''],
+    verity: { dataBlocks: 8, rootHash: ROOT_HASH, salt: SALT },
+    signed: true,
+  };
+  expect(parseGrubConfig(grubConfig(config))).toEqual(config);
+  expect(() => parseGrubConfig(`${grubConfig(config)}insmod http\n`)).toThrow('Cannot read grub.cfg');
+  expect(() => parseGrubConfig('linux /vmlinuz')).toThrow('Cannot read grub.cfg');
 });

@@ -1,4 +1,5 @@
 /** What GRUB and the kernel are told. */
+import { BuildError } from '../errors.ts';
 
 export interface BootConfig {
   readonly title: string;
@@ -77,4 +78,48 @@ function word(parameter: string): string {
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+const TABLE =
+  /^root,,,ro,0 \d+ verity 1 \S+ \S+ 4096 4096 (?<blocks>\d+) 1 sha256 (?<hash>[0-9a-f]{64}) (?<salt>[0-9a-f]{64}) /;
+
+/**
+ * What a grub.cfg of ours says: `grubConfig` of it gives the same text.
+ * @throws BuildError image/other-boot-config
+ */
+export function parseGrubConfig(text: string): BootConfig {
+  const [, title, line] = /^menuentry (.*) --unrestricted \{\n {2}linux \/vmlinuz (.*)$/m.exec(text) ?? [];
+  const [, table = ''] = /^set dm_verity_root="(.*)"$/m.exec(text) ?? [];
+  const { blocks, hash, salt } = TABLE.exec(table)?.groups ?? {};
+  if (title === undefined || line === undefined || hash === undefined || salt === undefined) throw notOurs();
+  const words = wordsOf(line);
+  const end = words.indexOf('root=/dev/dm-0');
+  const config = {
+    title: wordsOf(title).join(' '),
+    kernelParameters: words.slice(0, Math.max(end, 0)),
+    selinux: words.includes('selinux=1'),
+    signed: text.startsWith('set check_signatures=no\n'),
+    verity: { dataBlocks: Number(blocks), rootHash: hash, salt },
+  };
+  // Whatever else somebody wrote into it would be lost.
+  if (grubConfig(config) !== text) throw notOurs();
+  return config;
+}
+
+/** Words as `quote` writes them: bare, or in single quotes with `'\''` for one inside. */
+function wordsOf(line: string): string[] {
+  return (line.match(/(?:[^\s'\\]|'[^']*'|\\.)+/g) ?? []).map((found) =>
+    found.replaceAll(
+      /'([^']*)'|\\(.)/g,
+      (_, quoted: string | undefined, escaped: string | undefined) => quoted ?? escaped ?? '',
+    ),
+  );
+}
+
+function notOurs(): BuildError {
+  return new BuildError(
+    'image/other-boot-config',
+    'Cannot read grub.cfg of the image: expected one that a build of this version writes, and nothing else in it',
+    { hint: 'Take the release of this program that built the image, or build the image anew' },
+  );
 }

@@ -31,7 +31,7 @@ export function linkNames(name: ImageName, suffix: string): string[] {
   return suffix === KMOD_KIT_SUFFIX ? [...links, `${kmodKitName(name)}.tar.xz`] : links;
 }
 
-/** What the kit is called where people look for one, and the folder in it. */
+/** What the kit is called where people look for one. */
 export function kmodKitName({ variant, arch, version }: ImageName): string {
   return `${variant}-${arch}-kmod-kit-v${version}`;
 }
@@ -44,6 +44,7 @@ export const BOOT_SUFFIX = '-boot.ext4.lz4';
 export const VERITY_SUFFIX = '-root.verity.lz4';
 export const OVA_SUFFIX = '.ova';
 export const KMOD_KIT_SUFFIX = '-kmod-kit.tar.xz';
+export const KMOD_KIT_OCI_SUFFIX = '-kmod-kit.oci.tar';
 export const INVENTORY_SUFFIX = '-inventory.json';
 export const PACKAGES_SUFFIX = '-packages.json';
 export const MIGRATIONS_SUFFIX = '-migrations.tar';

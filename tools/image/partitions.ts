@@ -7,7 +7,7 @@ import { fitting, type PartitionImage } from './fit.ts';
 import { hasPolicy, LABEL_SCRIPT, labelFiles } from './labels.ts';
 import { contentId, contentSalt, contentUuid } from './identity.ts';
 import { partitionOf, type Content, type Layout } from './layout.ts';
-import { osReleaseLines, prettyName } from './os-release.ts';
+import { osReleaseLines } from './os-release.ts';
 import { stepTask, text, type Step, type StepBench } from './step.ts';
 
 export interface ImageBench extends StepBench {
@@ -75,9 +75,15 @@ function saltOf(rootDigest: string): string {
 }
 
 export interface BootOptions {
+  /** Has the outputs boot.tar and file_contexts. */
   readonly install: Task;
   readonly root: PartitionImage;
+  /** Has the output root-hash, too. */
   readonly verity: PartitionImage;
+  /** Of a hash tree that was made elsewhere. */
+  readonly salt?: string | undefined;
+  /** Of the menu's entry. */
+  readonly title: string;
   readonly kernelParameters: readonly string[];
 }
 
@@ -135,8 +141,8 @@ export function signedBootTask(
 }
 
 function bootStep(
-  { release, variant, layout }: ImageBench,
-  { install, root, verity, kernelParameters }: BootOptions,
+  { layout }: ImageBench,
+  { install, root, verity, salt, title, kernelParameters }: BootOptions,
   chain: 'signed' | 'unsigned',
 ): Pick<Step, 'needs' | 'sees'> {
   return {
@@ -145,10 +151,10 @@ function bootStep(
       const tar = inputs.output(install, 'boot.tar');
       const { hash, size } = inputs.output(root.task, root.output).digest;
       const config = grubConfig({
-        title: prettyName({ release, variant }),
+        title,
         kernelParameters,
         selinux: hasPolicy(inputs, install),
-        verity: { dataBlocks: size / BLOCK_BYTES, rootHash: ROOT_HASH, salt: saltOf(hash) },
+        verity: { dataBlocks: size / BLOCK_BYTES, rootHash: ROOT_HASH, salt: salt ?? saltOf(hash) },
         signed: chain === 'signed',
       });
       const uuid = contentUuid({ of: 'boot', from: [tar.digest.hash, hash, config] });
@@ -244,7 +250,7 @@ export function freshTask(bench: ImageBench, content: keyof typeof FRESH_OPTIONS
 }
 
 /** The step's first output is what goes on the partition. */
-function image(bench: ImageBench, content: Content, step: Step): PartitionImage {
+export function image(bench: ImageBench, content: Content, step: Step): PartitionImage {
   const [output = ''] = step.outputs;
   return { partition: partitionOf(bench.layout, content), task: stepTask(bench, step), output };
 }

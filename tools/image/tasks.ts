@@ -4,7 +4,7 @@
  */
 import type { Arch } from '../config/arch.ts';
 import type { Release } from '../config/release.ts';
-import type { Variant } from '../config/variant.ts';
+import type { ImageManifest, Variant } from '../config/variant.ts';
 import type { Task } from '../graph/task.ts';
 import type { ActionInput } from '../sandbox/action.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -12,6 +12,7 @@ import type { ToolRoot } from '../sdk/tool-root.ts';
 import { compressedTask, diskTask } from './disk.ts';
 import type { PartitionImage } from './fit.ts';
 import { planLayout } from './layout.ts';
+import { prettyName } from './os-release.ts';
 import { BOOT_SUFFIX, diskSuffix, INVENTORY_SUFFIX, PACKAGES_SUFFIX, rootSuffix, VERITY_SUFFIX } from './names.ts';
 import {
   biosTask,
@@ -26,6 +27,7 @@ import {
   type BootOptions,
   type FileOutput,
   type ImageBench,
+  type RootType,
 } from './partitions.ts';
 
 export interface ImageOptions {
@@ -54,7 +56,7 @@ export function imageTasks(options: ImageOptions): readonly Artifact[] {
   const foundation = lay(options);
   const { bench, boot } = foundation;
   const chain = { esp: espTask(bench, options.grub), boot: bootTask(bench, boot) };
-  return [...disksAndBoot(foundation, options, chain), ...foundation.artifacts];
+  return [...disksAndBoot(foundation, chain), ...rootArtifacts(foundation), ...listArtifacts(options)];
 }
 
 /** A boot chain that came back from the signer. */
@@ -79,58 +81,75 @@ export interface SignableImage {
 
 /** @throws BuildError image/disk-too-large */
 export function signableImage(options: ImageOptions): SignableImage {
-  const foundation = lay(options);
-  const { bench, boot, artifacts } = foundation;
+  return signableFoundation(lay(options), listArtifacts(options));
+}
+
+/** `lists`: artifacts that are there already. */
+export function signableFoundation(foundation: Foundation, lists: readonly Artifact[]): SignableImage {
+  const { bench, boot } = foundation;
   return {
-    artifacts,
+    artifacts: [...rootArtifacts(foundation), ...lists],
     bootFiles: bootFilesTask(bench, boot),
     finish: (signed) =>
-      disksAndBoot(foundation, options, {
+      disksAndBoot(foundation, {
         esp: signedEspTask(bench, signed.esp, signed.certificate),
-        boot: signedBootTask(bench, options.install, signed.boot),
+        boot: signedBootTask(bench, boot.install, signed.boot),
       }),
   };
 }
 
-interface Foundation {
+/** An image but for its boot chain. */
+export interface Foundation {
   readonly bench: ImageBench;
   readonly boot: BootOptions;
-  readonly artifacts: readonly Artifact[];
+  /** On a PC; its task has the output mbr.img, too. */
+  readonly bios: PartitionImage | undefined;
+  readonly rootType: RootType;
+  readonly format: ImageManifest['format'];
 }
 
 /** Root and what vouches for it. */
-function lay({ variant, arch, release, buildId, install, sandbox, tools }: ImageOptions): Foundation {
+function lay({ variant, arch, release, buildId, install, grub, sandbox, tools }: ImageOptions): Foundation {
   const { image } = variant;
   const layout = planLayout({ image, osName: release.name });
   const bench: ImageBench = { sandbox, tools, variant: variant.name, arch, release, layout };
   const rootType = image.features['erofs-root'] ? 'erofs' : 'ext4';
   const root = rootTask(bench, { install, buildId, type: rootType });
-  const verity = verityTask(bench, root);
+  const title = prettyName({ release, variant: variant.name });
   return {
     bench,
-    boot: { install, root, verity, kernelParameters: variant['kernel-parameters'] },
-    artifacts: [
-      { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
-      { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
-      { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
-      { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
-    ],
+    boot: { install, root, verity: verityTask(bench, root), title, kernelParameters: variant['kernel-parameters'] },
+    bios: arch === 'x86_64' ? biosTask(bench, grub) : undefined,
+    rootType,
+    format: image.format,
   };
 }
 
+export function rootArtifacts({ bench, boot: { root, verity }, rootType }: Foundation): readonly Artifact[] {
+  return [
+    { suffix: rootSuffix(rootType), task: compressedTask(bench, root), output: 'image.lz4' },
+    { suffix: VERITY_SUFFIX, task: compressedTask(bench, verity), output: 'image.lz4' },
+  ];
+}
+
+function listArtifacts({ install }: ImageOptions): readonly Artifact[] {
+  return [
+    { suffix: INVENTORY_SUFFIX, task: install, output: 'inventory.json' },
+    { suffix: PACKAGES_SUFFIX, task: install, output: 'packages.json' },
+  ];
+}
+
 /** All that holds the boot chain. */
-function disksAndBoot(
-  { bench, boot: { root, verity } }: Foundation,
-  { arch, grub, variant: { image } }: ImageOptions,
+export function disksAndBoot(
+  { bench, boot: { root, verity }, bios, format }: Foundation,
   { esp, boot }: { esp: PartitionImage; boot: PartitionImage },
 ): readonly Artifact[] {
-  const bios = arch === 'x86_64' ? [biosTask(bench, grub)] : [];
   const fresh = [freshTask(bench, 'private'), freshTask(bench, 'data')];
-  const images = [...bios, esp, boot, root, verity, ...fresh];
+  const images = [...(bios === undefined ? [] : [bios]), esp, boot, root, verity, ...fresh];
   return [
     ...bench.layout.disks.map((disk) => ({
-      suffix: diskSuffix(disk.key, image.format),
-      task: diskTask(bench, { disk, images, bios: bios[0]?.task, format: image.format }),
+      suffix: diskSuffix(disk.key, format),
+      task: diskTask(bench, { disk, images, bios: bios?.task, format }),
       output: 'disk',
     })),
     { suffix: BOOT_SUFFIX, task: compressedTask(bench, boot), output: 'image.lz4' },

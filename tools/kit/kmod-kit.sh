@@ -1,9 +1,11 @@
-# kmod-kit.sh ARCH NAME: the kernel's development tree and a toolchain -> kmod-kit.tar.xz, below NAME/. The tree is prepared by the kit
-# itself, so a module can be built at once.
-arch=$1 name=$2
+# kmod-kit.sh ARCH: the kernel's development tree and a toolchain -> kmod-kit.tar.xz, below kmod-kit-<uname -r>-ARCH/. The tree is
+# prepared by the kit itself, so a module can be built at once.
+arch=$1
+tar -xf /slipway/in/kernel/*-linux-gnu/sys-root/usr/share/*/kernel-devel.tar.xz
+name=kmod-kit-$(cat kernel-devel/include/config/kernel.release)-$arch
 mkdir "$name"
+mv kernel-devel "$name"
 bash -euo pipefail /slipway/step/toolchain.sh "$arch" "$PWD/$name/toolchain"
-tar -xf /slipway/in/kernel/*-linux-gnu/sys-root/usr/share/*/kernel-devel.tar.xz -C "$name"
 case $arch in x86_64) kernel_arch=x86 ;; aarch64) kernel_arch=arm64 ;; esac
 sed "s/@ARCH@/$kernel_arch/; s/@CROSS_COMPILE@/$arch-linux-gnu-/" /slipway/step/kmake > "$name/kmake"
 chmod 755 "$name/kmake"

@@ -7,14 +7,16 @@ import { actionTask } from '../sandbox/action-task.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 
-export interface KmodKitOptions {
+export interface KitBench {
   readonly sandbox: Sandbox;
   /** The tool root `kit`, which becomes a part of it. */
   readonly tools: ToolRoot;
-  readonly variant: string;
   readonly arch: Arch;
-  /** The folder in the archive. */
-  readonly name: string;
+  /** The kernel's package. No variant has a part in a kit, so that those of one kernel share it. */
+  readonly kernel: string;
+}
+
+export interface KmodKitOptions extends KitBench {
   /** Has the output `tree`: the kernel's package `archive`, unpacked. */
   readonly archive: Task;
 }
@@ -29,15 +31,15 @@ const STEPS = Object.fromEntries(
   ]),
 );
 
-export function kmodKitTask({ sandbox, tools, variant, arch, name, archive }: KmodKitOptions): Task {
+export function kmodKitTask({ sandbox, tools, arch, kernel, archive }: KmodKitOptions): Task {
   return actionTask({
     sandbox,
-    id: `kmod-kit/${variant}.${arch}`,
-    title: 'Pack the kernel-module kit',
+    id: `kmod-kit/${kernel}.${arch}`,
+    title: `Pack the kernel-module kit of ${kernel}`,
     needs: [...tools.tasks, archive],
     cost: { cores: Infinity, memoryMiB: 1024 },
     action: (inputs) => ({
-      argv: ['bash', '-euo', 'pipefail', '/slipway/step/kmod-kit.sh', arch, name],
+      argv: ['bash', '-euo', 'pipefail', '/slipway/step/kmod-kit.sh', arch],
       env: {},
       layers: tools.layers(inputs),
       inputs: { ...STEPS, '/slipway/in/kernel': inputs.output(archive, 'tree') },

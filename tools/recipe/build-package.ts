@@ -2,8 +2,7 @@ import type { Arch } from '../config/arch.ts';
 import { suggest } from '../config/suggest.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import type { Statistics } from '../graph/statistics.ts';
-import { readCatalogue } from './catalogue.ts';
-import { PackageTasks } from './packages.ts';
+import { ArchTasks } from './arch-tasks.ts';
 import { runPhase } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -27,11 +26,11 @@ export async function buildPackage(bench: Workbench, name: string, arch: Arch): 
     const hint = suggest(name, known) ?? `Write packages/${name}/${name}.spec`;
     throw new BuildError('config/unknown-package', `Cannot find package "${name}" below packages/`, { hint });
   }
-  const catalogue = await readCatalogue(bench, arch);
+  const { catalogue, packages } = await ArchTasks.read(bench, arch);
   const errors: BuildError[] = [];
   catalogue.buildOrder([name], errors);
   throwAll(errors);
-  const task = new PackageTasks(bench, { arch, catalogue }).build(name);
+  const task = packages.build(name);
   const result = await runPhase(bench, `Build ${name}`, [task]);
   const rpms = Object.entries(result.outputs(task)).map(([file, output]) => ({
     file,

@@ -18,6 +18,7 @@ import {
   kmodKitTarget,
   linkNames,
   MIGRATIONS_SUFFIX,
+  OVA_SUFFIX,
   rootSuffix,
   variantDirectory,
   VERITY_SUFFIX,
@@ -41,7 +42,11 @@ export function findBuiltUpdate(project: Project, variant: Variant, arch: Arch):
   const dir = join(project.dir, 'build', 'images', variantDirectory(name), 'latest');
   const sums = readSums(dir);
   const images = imagesOf(name, variant);
-  const aliases = [...diskNames(name, variant, project), [KMOD_KIT_SUFFIX, kmodKitTarget(name)]] as const;
+  const aliases = [
+    ...diskNames(name, variant, project),
+    [OVA_SUFFIX, linkNames(name, OVA_SUFFIX).at(-1) ?? ''],
+    [KMOD_KIT_SUFFIX, kmodKitTarget(name)],
+  ] as const;
   const wanted = [
     ...Object.values(images).map((file): [string, string] => [file, file]),
     ...aliases.flatMap(([suffix, alias]): [string, string][] => {

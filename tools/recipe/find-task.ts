@@ -4,8 +4,7 @@ import { suggest } from '../config/suggest.ts';
 import { BuildError } from '../errors.ts';
 import { makePlan } from '../graph/plan.ts';
 import type { Task, TaskId } from '../graph/task.ts';
-import { readCatalogue } from './catalogue.ts';
-import { PackageTasks } from './packages.ts';
+import { ArchTasks } from './arch-tasks.ts';
 import { planVariant, unsignedTasks } from './variant.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -14,16 +13,14 @@ import type { Workbench } from './workbench.ts';
  */
 export async function findTask(bench: Workbench, id: TaskId, buildId: string): Promise<Task> {
   const arch = archOf(id);
-  const catalogue = await readCatalogue(bench, arch);
-  const packages = new PackageTasks(bench, { arch, catalogue });
+  const common = await ArchTasks.read(bench, arch);
   const variants = [...bench.project.variants.values()].filter((variant) => variant.arches.includes(arch));
   const known = new Map<TaskId, Task>();
   const roots = [
-    ...[...bench.project.packages.keys()].map((name) => packages.build(name)),
-    ...variants.flatMap((variant) => unsignedTasks(planVariant(bench, variant, { arch, buildId, catalogue }))),
+    ...[...bench.project.packages.keys()].map((name) => common.packages.build(name)),
+    ...variants.flatMap((variant) => unsignedTasks(planVariant(bench, variant, { common, buildId }))),
   ];
-  // One root at a time: packages are made once for themselves and once for each variant, alike but not the same.
-  for (const root of roots) for (const task of makePlan([root]).tasks) known.set(task.id, task);
+  for (const task of makePlan(roots).tasks) known.set(task.id, task);
   const task = known.get(id);
   if (task !== undefined) return task;
   const near = suggest(id, [...known.keys()]);

@@ -10,6 +10,9 @@ import type { Catalogue, Rpm } from '../rpm/resolve.ts';
 import { rpmFileName } from '../rpm/spec.ts';
 import type { Workbench } from './workbench.ts';
 
+/** What every spec's own name begins with (%osname): manifests leave it out. */
+export const PACKAGE_PREFIX = 'slipway-';
+
 /** The build and unpack tasks of one architecture's packages, each made once. */
 export class PackageTasks {
   readonly #bench: Workbench;

@@ -3,7 +3,7 @@ import { findVariant } from '../config/project.ts';
 import type { Located, Project } from '../config/project.ts';
 import type { Variant } from '../config/variant.ts';
 import { BuildError } from '../errors.ts';
-import { readCatalogue } from './catalogue.ts';
+import { ArchTasks } from './arch-tasks.ts';
 import { planVariant } from './variant.ts';
 import type { VariantPlan } from './variant.ts';
 import type { Workbench } from './workbench.ts';
@@ -24,9 +24,9 @@ export async function planTargets(
   const wanted = chooseTargets(bench, targets);
   const plans: VariantPlan[] = [];
   for (const arch of new Set(wanted.map((target) => target.arch))) {
-    const catalogue = await readCatalogue(bench, arch);
+    const common = await ArchTasks.read(bench, arch);
     const variants = wanted.filter((target) => target.arch === arch).map((target) => target.variant);
-    plans.push(...variants.map((variant) => planVariant(bench, variant, { arch, buildId, catalogue })));
+    plans.push(...variants.map((variant) => planVariant(bench, variant, { common, buildId })));
   }
   return plans;
 }

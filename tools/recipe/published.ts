@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { ExpirationPolicy } from '../config/repo-policy.ts';
 import type { Project } from '../config/project.ts';
 import { BuildError } from '../errors.ts';
-import { openEdition, writeEdition } from '../tuf/edition.ts';
+import { openEdition, renewEdition, writeEdition } from '../tuf/edition.ts';
 import type { Edition, Places, WrittenEdition } from '../tuf/edition.ts';
-import type { TargetFiles } from '../tuf/editor.ts';
+import type { Kept, SignOptions, TargetFiles } from '../tuf/editor.ts';
 import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
 import { linkLatest } from '../tuf/write.ts';
 import { addressOf, metadataPlace, openSignersOf, readRoots, targetsPlace } from './update-repo.ts';
@@ -69,20 +69,36 @@ export async function writeEdit(
   { edit, options }: { edit: Edit; options: EditOptions },
 ): Promise<WrittenEdition> {
   const { fleet, manifest, targets, verb } = edit;
-  const start = new Date(Math.floor(options.now.getTime() / 1000) * 1000);
+  const signing = await signingOf(repo, { verb, options });
   const written = await writeEdition(
     published,
     { fleet, sources: [], manifest, ...(targets === undefined ? {} : { targets }) },
-    {
-      ...options,
-      start,
-      signers: await openSignersOf(repo),
-      out: join(repo.outDir, `${verb}-${start.getTime() / 1000}`),
-      ifThere: 'replace',
-      ifTargetDiffers: 'replace',
-      onProgress: () => {},
-    },
+    { ...signing, ifTargetDiffers: 'replace', signal: options.signal, onProgress: () => {} },
   );
   linkLatest(written.dir);
   return written;
+}
+
+/** Makes the metadata good for longer. What is kept needs no key, and ends when it ends. */
+export async function renew(
+  repo: UpdateRepo,
+  published: Published,
+  { fleet, kept, options }: { fleet: Fleet; kept: Kept; options: EditOptions },
+): Promise<WrittenEdition> {
+  const written = await renewEdition(
+    published,
+    { fleet, kept },
+    await signingOf(repo, { verb: 'refresh', kept, options }),
+  );
+  linkLatest(written.dir);
+  return written;
+}
+
+async function signingOf(
+  repo: UpdateRepo,
+  { verb, kept, options: { expiration, now } }: { verb: string; kept?: Kept; options: EditOptions },
+): Promise<SignOptions & { readonly out: string; readonly ifThere: 'replace' }> {
+  const start = new Date(Math.floor(now.getTime() / 1000) * 1000);
+  const out = join(repo.outDir, `${verb}-${start.getTime() / 1000}`);
+  return { expiration, now, start, out, ifThere: 'replace', signers: await openSignersOf(repo, kept) };
 }

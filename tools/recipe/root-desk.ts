@@ -1,8 +1,8 @@
+import type { KeyContext } from '../keys/service-key.ts';
 import { join, resolve } from 'node:path';
 
 import type { RepoConfig } from '../config/infra-repo.ts';
 import { readInfra, unknownRepo } from '../config/read-infra.ts';
-import type { KeyContext } from '../tuf/open-signer.ts';
 import { devRepository } from '../tuf/dev-repository.ts';
 import { onlyRepo } from './update-repo.ts';
 import type { RepoOptions, RepoSurroundings } from './update-repo.ts';

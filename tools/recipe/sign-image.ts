@@ -8,7 +8,7 @@ import type { ChainOptions, Unsigned } from '../secure-boot/chain.ts';
 import type { Profile } from '../secure-boot/profile.ts';
 import type { RequestFile } from '../secure-boot/request.ts';
 import { checkSignatures } from '../secure-boot/signer.ts';
-import type { SigningItem } from '../secure-boot/signer.ts';
+import type { Sign } from '../secure-boot/signer.ts';
 import { withOva } from './ova.ts';
 import type { SigningPlan, VariantPlan } from './variant.ts';
 import { runPhase } from './workbench.ts';
@@ -21,9 +21,6 @@ export interface UnsignedImage {
   /** All of its artifacts. @throws BuildErrors secure-boot/bad-signature */
   readonly finish: (signatures: ReadonlyMap<string, Uint8Array>) => readonly Artifact[];
 }
-
-/** From items to signatures, by name. */
-export type Sign = (items: readonly SigningItem[]) => ReadonlyMap<string, Uint8Array>;
 
 /** Builds all of the images that no signature reaches: one phase, and no key in it but public ones. */
 export async function buildUnsigned(
@@ -90,7 +87,9 @@ export async function buildImages(
 ): Promise<BuiltImages> {
   if (signing === undefined) return await buildAll(bench, 'Build', plans);
   const unsigned = await buildUnsigned(bench, plans, signing.profile);
-  const finished = unsigned.map(({ plan, items, finish }) => ({ ...plan, artifacts: finish(signing.sign(items)) }));
+  const finished: VariantPlan[] = [];
+  for (const { plan, items, finish } of unsigned)
+    finished.push({ ...plan, artifacts: finish(await signing.sign(items)) });
   const rest = plans.filter((plan) => plan.signing === undefined);
   return await buildAll(bench, 'Build with signatures', [...rest, ...finished]);
 }
@@ -101,7 +100,8 @@ export interface BuiltImages {
   readonly result: GraphResult;
 }
 
-async function buildAll(bench: Workbench, title: string, plans: readonly VariantPlan[]): Promise<BuiltImages> {
+/** Everything of the plans, in one phase. */
+export async function buildAll(bench: Workbench, title: string, plans: readonly VariantPlan[]): Promise<BuiltImages> {
   const tasks = [...new Set(plans.flatMap(({ artifacts }) => artifacts.map(({ task }) => task)))];
   return { plans, result: await runPhase(bench, title, tasks) };
 }

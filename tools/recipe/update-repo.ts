@@ -5,13 +5,13 @@ import { readInfra, unknownRepo } from '../config/read-infra.ts';
 import type { AwsAccess, RepoConfig } from '../config/infra-repo.ts';
 import type { ReadInfra } from '../config/read-infra.ts';
 import { BuildError } from '../errors.ts';
+import type { KeyContext } from '../keys/service-key.ts';
 import type { EventSink } from '../graph/events.ts';
 import { devRepository, ensureDevRepository } from '../tuf/dev-repository.ts';
-import type { Signers } from '../tuf/editor.ts';
+import type { Kept, Signers } from '../tuf/editor.ts';
 import { fetchFirstRoot } from '../tuf/fetch-root.ts';
 import { joinAddress, openPlace } from '../tuf/open-place.ts';
 import { openSigners } from '../tuf/open-signer.ts';
-import type { KeyContext } from '../tuf/open-signer.ts';
 import type { Place } from '../tuf/place.ts';
 import { readRootDirectory } from '../tuf/roots.ts';
 import type { RootChain } from '../tuf/roots.ts';
@@ -172,8 +172,8 @@ export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise
   });
 }
 
-export async function openSignersOf({ signing, keys }: UpdateRepo): Promise<Signers> {
-  return await openSigners(signing, keys);
+export async function openSignersOf({ signing, keys }: UpdateRepo, kept?: Kept): Promise<Signers> {
+  return await openSigners(signing, keys, kept);
 }
 
 /** The place of one fleet's metadata. */

@@ -6,17 +6,18 @@ import { BuildError, throwAll } from '../errors.ts';
 import type { Artifact } from '../image/tasks.ts';
 import { imageTasks, signableImage } from '../image/tasks.ts';
 import type { ImageOptions, SignableImage } from '../image/tasks.ts';
-import { kmodKitName, KMOD_KIT_SUFFIX, type ImageName } from '../image/names.ts';
-import { KMOD_KIT, kmodKitTask } from '../kit/kmod-kit.ts';
+import { KMOD_KIT_OCI_SUFFIX, KMOD_KIT_SUFFIX, type ImageName } from '../image/names.ts';
+import { KMOD_KIT } from '../kit/kmod-kit.ts';
+import { KIT_OCI } from '../kit/oci.ts';
 import type { Task } from '../graph/task.ts';
 import { installTask } from '../rpm/install.ts';
+import { packagedLoaders } from '../secure-boot/chain.ts';
+import type { ChainParts } from '../secure-boot/chain.ts';
 import type { Catalogue, Rpm } from '../rpm/resolve.ts';
+import type { ArchTasks, KitTasks } from './arch-tasks.ts';
 import { checkTemplate, withOva } from './ova.ts';
-import { PackageTasks } from './packages.ts';
+import { PACKAGE_PREFIX } from './packages.ts';
 import type { Workbench } from './workbench.ts';
-
-/** What every spec's own name begins with (%osname): manifests leave it out. */
-const PACKAGE_PREFIX = 'slipway-';
 
 /** The boot loader is no part of a root: its images are written into the disk. */
 const BOOT_LOADER = `${PACKAGE_PREFIX}grub`;
@@ -36,11 +37,9 @@ export interface VariantPlan {
   readonly sources: readonly Task[];
 }
 
-/** What is signed, and how the image goes on with it. The packages have the output `tree`. */
-export interface SigningPlan {
+/** What is signed, and how the image goes on with it. */
+export interface SigningPlan extends Pick<ChainParts, 'shim' | 'grub'> {
   readonly image: SignableImage;
-  readonly shim: Task;
-  readonly grub: Task;
 }
 
 /** What a plan runs before anything is signed. */
@@ -49,19 +48,18 @@ export function unsignedTasks({ artifacts, signing }: VariantPlan): readonly Tas
 }
 
 export interface PlanOptions {
-  readonly arch: Arch;
+  readonly common: ArchTasks;
   readonly buildId: string;
-  readonly catalogue: Catalogue;
 }
 
 /** One variant for one architecture as tasks. @throws BuildErrors what its packages lack */
 export function planVariant(bench: Workbench, variant: Located<Variant>, options: PlanOptions): VariantPlan {
-  const { arch, buildId, catalogue } = options;
+  const { common, buildId } = options;
+  const { arch, catalogue, packages: tasks } = common;
   const { sandbox, sdk, imageTools, project } = bench;
   checkArch(variant, arch);
   checkTemplate(bench, variant);
   const { rpms, grub, shim, archive, order } = choose(variant, catalogue);
-  const tasks = new PackageTasks(bench, { arch, catalogue });
   const install = installTask({
     sandbox,
     sdk,
@@ -83,23 +81,27 @@ export function planVariant(bench: Workbench, variant: Located<Variant>, options
     artifacts: [
       // What is signed has its disks at the end.
       ...(signing === undefined ? withOva(bench, { variant, name, artifacts }) : artifacts),
-      ...(archive === undefined ? [] : [kitArtifact(bench, name, tasks.unpack(archive))]),
+      ...(archive === undefined ? [] : kitArtifacts(common.kit(archive))),
     ],
     signing,
     sources: order.flatMap((each) => [...tasks.sources(each).values()]),
   };
 }
 
-function kitArtifact({ sandbox, kitTools: tools }: Workbench, name: ImageName, archive: Task): Artifact {
-  const { variant, arch } = name;
-  const task = kmodKitTask({ sandbox, tools, variant, arch, name: kmodKitName(name), archive });
-  return { suffix: KMOD_KIT_SUFFIX, task, output: KMOD_KIT };
+function kitArtifacts({ kit, oci }: KitTasks): readonly Artifact[] {
+  return [
+    { suffix: KMOD_KIT_SUFFIX, task: kit, output: KMOD_KIT },
+    { suffix: KMOD_KIT_OCI_SUFFIX, task: oci, output: KIT_OCI },
+  ];
 }
 
 function planImage(options: ImageOptions, shim: Task | undefined): Pick<VariantPlan, 'artifacts' | 'signing'> {
   if (shim === undefined) return { artifacts: imageTasks(options), signing: undefined };
   const image = signableImage(options);
-  return { artifacts: image.artifacts, signing: { image, shim, grub: options.grub } };
+  return {
+    artifacts: image.artifacts,
+    signing: { image, ...packagedLoaders(options.arch, { shim, grub: options.grub }) },
+  };
 }
 
 interface Choice {

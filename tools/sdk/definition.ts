@@ -7,7 +7,7 @@ import type { Lock } from './lock.ts';
 import { requestSchema } from './request.ts';
 import type { Request } from './request.ts';
 
-export const TOOL_ROOTS = ['sdk', 'image', 'go', 'vm', 'hsm', 'kit', 'peers'] as const;
+export const TOOL_ROOTS = ['sdk', 'image', 'go', 'vm', 'hsm', 'kit', 'peers', 'crates'] as const;
 export type ToolRootName = (typeof TOOL_ROOTS)[number];
 
 export function requestFile(name: ToolRootName): string {

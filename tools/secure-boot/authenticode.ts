@@ -4,11 +4,10 @@
  */
 import { createHash, type X509Certificate } from 'node:crypto';
 
-import { contentOf, der, elements, NULL, octets, oid, sequence, setOf, smallInteger, tagged } from './der.ts';
+import { SHA256, signedData } from './cms.ts';
+import { contentOf, der, octets, oid, sequence, setOf, tagged } from './der.ts';
 import { programDigest } from './pe.ts';
 
-const SHA256 = sequence(oid('2.16.840.1.101.3.4.2.1'), NULL);
-const RSA = sequence(oid('1.2.840.113549.1.1.1'), NULL);
 const INDIRECT_DATA = oid('1.3.6.1.4.1.311.2.1.4');
 /** SpcPeImageData: no flags, and a file name that is empty. */
 const IMAGE_DATA = sequence(
@@ -40,31 +39,7 @@ export interface ProgramSignature {
 }
 
 /** PKCS #7 SignedData, to go behind the program. */
-export function programSignature(program: Buffer, { certificate, signature }: ProgramSignature): Buffer {
-  const [serial, issuer] = issuerAndSerial(certificate);
-  const signer = sequence(
-    smallInteger(1),
-    sequence(issuer, serial),
-    SHA256,
-    // As [0] in place of SET.
-    tagged(0, contentOf(programToBeSigned(program))),
-    RSA,
-    octets(signature),
-  );
-  const signed = sequence(
-    smallInteger(1),
-    setOf(SHA256),
-    sequence(INDIRECT_DATA, tagged(0, indirectData(program))),
-    tagged(0, certificate.raw),
-    setOf(signer),
-  );
-  return sequence(oid('1.2.840.113549.1.7.2'), tagged(0, signed));
-}
-
-/** TBSCertificate (RFC 5280, 4.1): version, serial number, algorithm, issuer. */
-function issuerAndSerial(certificate: X509Certificate): [serial: Buffer, issuer: Buffer] {
-  const [body = Buffer.alloc(0)] = elements(certificate.raw);
-  const [, serial, , issuer] = elements(body);
-  if (serial === undefined || issuer === undefined) throw new RangeError('Expected a certificate of version 3');
-  return [serial, issuer];
+export function programSignature(program: Buffer, signed: ProgramSignature): Buffer {
+  const content = sequence(INDIRECT_DATA, tagged(0, indirectData(program)));
+  return signedData({ ...signed, content, attributes: programToBeSigned(program) });
 }

@@ -28,20 +28,30 @@ export interface ChainOptions {
 }
 
 export interface ChainParts {
-  /** Has the output `tree`: package shim, unpacked. */
-  readonly shim: Task;
-  /** Has the output `tree`: package grub, unpacked. */
-  readonly grub: Task;
+  /** With or without a signature, a certificate in it or none. */
+  readonly shim: FileRef;
+  readonly grub: FileRef;
   /** Has the outputs `vmlinuz` and `grub.cfg`. */
   readonly bootFiles: Task;
 }
 
 const EFI_ARCH = { x86_64: 'x64', aarch64: 'aa64' } as const satisfies Record<Arch, string>;
 
+/** Where packages `shim` and `grub`, unpacked (output `tree`), have them. */
+export function packagedLoaders(
+  arch: Arch,
+  { shim, grub }: { shim: Task; grub: Task },
+): Pick<ChainParts, 'shim' | 'grub'> {
+  const library = `${arch}-slipway-linux-gnu/sys-root/usr/lib`;
+  return {
+    shim: { task: shim, output: 'tree', path: `${library}/shim/shim${EFI_ARCH[arch]}.efi` },
+    grub: { task: grub, output: 'tree', path: `${library}/grub/efi/secure/grub${EFI_ARCH[arch]}.efi` },
+  };
+}
+
 /** What of an image is to be signed, the public keys in their places. */
 export function unsignedChain(options: ChainOptions, { shim, grub, bootFiles }: ChainParts): readonly Unsigned[] {
   const { store, profile, arch, variant } = options;
-  const library = `${arch}-slipway-linux-gnu/sys-root/usr/lib`;
   const [shimName, grubName] = [`shim${EFI_ARCH[arch]}.efi`, `grub${EFI_ARCH[arch]}.efi`];
   const vendor = profile.certificates.vendor.raw;
   const configKey = publicKeyPacket(profile.configKey);
@@ -49,7 +59,7 @@ export function unsignedChain(options: ChainOptions, { shim, grub, bootFiles }: 
     store,
     id: `shim/${variant}.${arch}`,
     title: 'Put the vendor certificate into shim',
-    input: { task: shim, output: 'tree', path: `${library}/shim/${shimName}` },
+    input: shim,
     operation: 'vendor-certificate/1',
     material: vendor,
     change: (file) => withVendorCertificate(file, vendor),
@@ -58,7 +68,7 @@ export function unsignedChain(options: ChainOptions, { shim, grub, bootFiles }: 
     store,
     id: `grub/${variant}.${arch}`,
     title: 'Put the public key into GRUB',
-    input: { task: grub, output: 'tree', path: `${library}/grub/efi/secure/${grubName}` },
+    input: grub,
     operation: 'public-key/1',
     material: configKey,
     change: (file) => withPublicKey(file, configKey),

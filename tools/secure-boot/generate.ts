@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
+import type { ServiceKey } from '../keys/service-key.ts';
 import type { FirmwareCertificates } from './efi-vars.ts';
 import { ownerToBeSigned, transferableKey } from './openpgp.ts';
 import { runOpenssl } from './openssl.ts';
-import { AUTHORITIES, EFI_VARS, profileDir, SIGNER_NAMES, SIGNERS, type Authority, type Signer } from './profile.ts';
+import { AUTHORITIES, EFI_VARS, profileDir, SIGNER_NAMES, SIGNERS, SOURCES_FILE } from './profile.ts';
+import type { Authority, KeyName, Signer } from './profile.ts';
 
 export interface GenerateOptions {
   readonly projectDir: string;
@@ -17,8 +19,16 @@ export interface GenerateOptions {
   readonly passphraseFile: string | undefined;
   /** The tool root with OpenSSL. */
   readonly tools: string;
+  /** Keys that sign and that others keep; made here, as files, unless told. */
+  readonly kept?: KeptKeys | undefined;
   /** The texts of `efi-vars.json` and `efi-vars.aws`. */
   readonly variables: (certificates: FirmwareCertificates) => Promise<Readonly<Record<string, Buffer>>>;
+}
+
+export interface KeptKeys {
+  readonly keys: Readonly<Record<KeyName, ServiceKey>>;
+  /** The text of keys.yaml. */
+  readonly sources: string;
 }
 
 export interface Generated {
@@ -39,7 +49,7 @@ const EXTENSIONS = {
 } as const;
 
 /**
- * Makes a profile whose private keys are files, all of it or nothing.
+ * Makes a profile, all of it or nothing.
  * @throws BuildError secure-boot/exists
  */
 export async function generateProfile(options: GenerateOptions): Promise<Generated> {
@@ -72,12 +82,8 @@ async function fill(options: GenerateOptions, part: string, authoritiesPart: str
   const certificates: Partial<Record<Authority, X509Certificate>> = {};
   for (const authority of AUTHORITIES) certificates[authority] = await makeAuthority(workshop, authority);
   for (const signer of SIGNER_NAMES) await makeSigner(workshop, signer);
-  const config = newKey();
-  writeKey(join(part, 'config-sign.key'), config.privateKey);
-  writeFileSync(join(part, 'config-sign.pub'), config.publicKey.export({ type: 'spki', format: 'pem' }));
-  const owner = `${options.organisation} config-sign`;
-  const signature = sign('sha256', ownerToBeSigned(config.publicKey, owner), config.privateKey);
-  writeFileSync(join(part, 'config-sign.pgp'), transferableKey(owner, { key: config.publicKey, signature }));
+  await makeConfigKey(workshop);
+  if (options.kept !== undefined) writeFileSync(join(part, SOURCES_FILE), options.kept.sources);
   const { PK, KEK, db } = certificates;
   if (PK === undefined || KEK === undefined || db === undefined) throw new TypeError('every authority was made');
   const variables = await options.variables({ PK, KEK, db });
@@ -109,10 +115,27 @@ async function makeAuthority({ options, part, authoritiesPart }: Workshop, name:
   return new X509Certificate(readFileSync(certificate));
 }
 
-async function makeSigner({ options, part, authoritiesPart }: Workshop, name: Signer): Promise<void> {
-  const authority = SIGNERS[name];
+/** A key's public half, and what signs with the other. */
+function takeKey({ options, part }: Workshop, name: KeyName): Pick<ServiceKey, 'publicKey' | 'sign'> {
+  if (options.kept !== undefined) return options.kept.keys[name];
   const { privateKey, publicKey } = newKey();
   writeKey(join(part, `${name}.key`), privateKey);
+  return { publicKey, sign: (bytes) => Promise.resolve(sign('sha256', bytes, privateKey)) };
+}
+
+async function makeConfigKey(workshop: Workshop): Promise<void> {
+  const { options, part } = workshop;
+  const config = takeKey(workshop, 'config-sign');
+  writeFileSync(join(part, 'config-sign.pub'), config.publicKey.export({ type: 'spki', format: 'pem' }));
+  const owner = `${options.organisation} config-sign`;
+  const signature = await config.sign(ownerToBeSigned(config.publicKey, owner));
+  writeFileSync(join(part, 'config-sign.pgp'), transferableKey(owner, { key: config.publicKey, signature }));
+}
+
+async function makeSigner(workshop: Workshop, name: Signer): Promise<void> {
+  const { options, part, authoritiesPart } = workshop;
+  const authority = SIGNERS[name];
+  const { publicKey } = takeKey(workshop, name);
   const [bare, extensions] = [join(part, 'public'), join(part, 'extensions')];
   writeFileSync(bare, publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(extensions, EXTENSIONS.signer);

@@ -3,6 +3,9 @@ import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } fr
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { Manifest } from '../config/manifest.ts';
+import { signingKeysSchema, type SigningKeys } from '../config/sbkeys.ts';
+import { readManifest } from '../config/yaml.ts';
 import { BuildError, throwAll } from '../errors.ts';
 
 /** The authorities: firmware's three, and the one that shim knows. */
@@ -25,8 +28,10 @@ export interface Profile {
   readonly signers: Readonly<Record<Signer, X509Certificate>> & { readonly 'config-sign'?: undefined };
   /** Public half of config-sign. */
   readonly configKey: KeyObject;
-  /** Whether the private keys are in the folder, or in another building. */
-  readonly keys: 'here' | 'elsewhere';
+  /** Whether the private keys are in the folder, kept by a service or a token, or in another building. */
+  readonly keys: 'here' | 'kept' | 'elsewhere';
+  /** Where those are that are kept. */
+  readonly sources: Manifest<SigningKeys> | undefined;
 }
 
 /** What of a profile anybody may have. */
@@ -38,6 +43,8 @@ export const PUBLIC_FILES = [
   ...Object.values(EFI_VARS),
 ];
 const KEY_FILES = KEY_NAMES.map((name) => `${name}.key`);
+/** In place of keys: where they are. */
+export const SOURCES_FILE = 'keys.yaml';
 
 /**
  * Reads a profile and checks all of it against the rest of it.
@@ -55,6 +62,8 @@ export function readProfile(projectDir: string, name: string, now: Date): Profil
   const certificates = AUTHORITIES.map((authority) => readCertificate(dir, authority, errors));
   const signers = SIGNER_NAMES.map((signer) => readCertificate(dir, signer, errors));
   const configKey = readPublicKey(dir, errors);
+  const file = join(dir, SOURCES_FILE);
+  const sources = existsSync(file) ? readManifest(file, signingKeysSchema, errors) : undefined;
   throwAll(errors);
   const [PK, KEK, db, vendor] = certificates;
   const [shim, code] = signers;
@@ -65,28 +74,36 @@ export function readProfile(projectDir: string, name: string, now: Date): Profil
     certificates: { PK, KEK, db, vendor },
     signers: { 'shim-sign': shim, 'code-sign': code },
     configKey,
-    keys: existsSync(join(dir, `${KEY_NAMES[0]}.key`)) ? 'here' : 'elsewhere',
+    keys: keysOf(dir),
+    sources,
   };
   throwAll(check(profile, now));
   return profile;
+}
+
+function keysOf(dir: string): Profile['keys'] {
+  if (existsSync(join(dir, SOURCES_FILE))) return 'kept';
+  return existsSync(join(dir, `${KEY_NAMES[0]}.key`)) ? 'here' : 'elsewhere';
 }
 
 export function profileDir(projectDir: string, name: string): string {
   return join(projectDir, 'sbkeys', name);
 }
 
-/** @throws BuildError secure-boot/no-key */
-export function assertHasKeys({ name, dir, keys }: Profile): void {
-  if (keys === 'here') return;
-  throw new BuildError('secure-boot/no-key', `Cannot sign with the keys "${name}": ${dir} has no private key`, {
-    hint: 'Build with --sign-later <folder>, sign what it writes where the keys are, and bring it back by "sign --from <folder>"',
-  });
-}
-
-/** All of the public files, and all of the keys or none. */
+/** All of the public files, and all of the keys, none, or where they are. */
 function assertComplete(dir: string): void {
   const lacks = (files: readonly string[]) => files.filter((file) => !existsSync(join(dir, file)));
   const keys = lacks(KEY_FILES);
+  if (keysOf(dir) === 'kept') {
+    const two = KEY_FILES.filter((file) => !keys.includes(file));
+    if (two.length > 0)
+      throw new BuildError(
+        'secure-boot/two-homes',
+        `Cannot use the Secure Boot keys in "${dir}": ${SOURCES_FILE} says where the keys are, and ${two.join(', ')} is there, too`,
+        { hint: 'Remove the one that is not to be used' },
+      );
+    keys.push(...KEY_FILES.filter((file) => !keys.includes(file)));
+  }
   const missing = [...lacks(PUBLIC_FILES), ...(keys.length === KEY_FILES.length ? [] : keys)];
   if (missing.length === 0) return;
   throw new BuildError(

@@ -7,7 +7,10 @@ import type { Fetcher } from 'tuf-js';
 import { DownloadHTTPError } from 'tuf-js/dist/error.js';
 
 import { BuildError } from '../errors.ts';
+import { makeTargetsLinear } from './linear-targets.ts';
 import type { Place } from './place.ts';
+
+makeTargetsLinear();
 
 /** No server: the part of an address that tuf-js puts before a file's name. */
 const BASE = 'https://repository.invalid/';

@@ -1,5 +1,5 @@
 import type { AwsAccess } from '../config/infra-repo.ts';
-import { awsClient, awsFailure } from './aws-access.ts';
+import { awsClient, awsFailure } from '../keys/aws-access.ts';
 
 /** Drops the copies that CloudFront's edges keep of some paths. `reference`: the same for the same request, so that a repeated one is no second. @throws BuildError tuf/refused */
 export async function invalidate(

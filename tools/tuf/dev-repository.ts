@@ -1,8 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { openFileKey } from './file-key.ts';
+import { makeKey } from './make-key.ts';
 import { initRoot } from './root-edit.ts';
 import { signRole } from './role.ts';
 import { readRootDirectory, rootFile } from './roots.ts';
@@ -30,7 +30,7 @@ export async function ensureDevRepository({ keyFile, rootsDir }: DevRepository, 
   if ((await readRootDirectory(rootsDir)) !== undefined) return 'there';
   await mkdir(rootsDir, { recursive: true });
   await chmod(join(rootsDir, '..'), 0o700);
-  if ((await stat(keyFile).catch(() => undefined)) === undefined) await makeKey(keyFile);
+  if ((await stat(keyFile).catch(() => undefined)) === undefined) await makeKey(keyFile, { type: 'ed25519' });
   const signer = identified(await openFileKey({ path: keyFile }, () => Promise.resolve(undefined)));
   const expires = new Date(now.getTime() + LIFE_DAYS * DAY_MS);
   const root = initRoot({
@@ -41,12 +41,4 @@ export async function ensureDevRepository({ keyFile, rootsDir }: DevRepository, 
   await using file = await open(rootFile(rootsDir, 1), 'wx', 0o644);
   await file.writeFile(signed.bytes);
   return 'made';
-}
-
-async function makeKey(path: string): Promise<void> {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  // The mode is the file's from its first moment, not mended afterwards.
-  await using file = await open(path, 'wx', 0o600);
-  await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  await file.sync();
 }

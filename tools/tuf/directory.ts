@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
 import { digestFile, digestOf } from '../graph/digest.ts';
 import { errorCode } from '../graph/disk.ts';
-import { copyAndDigest } from './copy.ts';
+import { copyAndDigest, pieces } from './copy.ts';
 import { interleaved, tooLong } from './place.ts';
 import type { Found, LocalFile, Stat, WritablePlace, WriteOptions } from './place.ts';
 
@@ -28,10 +27,9 @@ export class DirectoryPlace implements WritablePlace {
     return { bytes, etag: digestOf(bytes).hash };
   }
 
-  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
-    const size = (await this.stat(path))?.size ?? 0;
-    // A stream takes a buffer of this size for the smallest of files.
-    return createReadStream(join(this.#dir, path), { highWaterMark: Math.max(1, Math.min(size, 1 << 20)) });
+  async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const file = join(this.#dir, path);
+    return (await this.stat(path)) === undefined ? undefined : pieces(file);
   }
 
   async stat(path: string): Promise<Stat | undefined> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { BuildError } from '../errors.ts';
 import { signRepository } from './editor.ts';
-import type { SignedRepository, SignOptions, TargetFiles } from './editor.ts';
+import type { Kept, SignedRepository, SignOptions, TargetFiles } from './editor.ts';
 import { loadRepository } from './load.ts';
 import type { LoadedRepository } from './load.ts';
 import { EMPTY_MANIFEST, MANIFEST_TARGET, parseManifest, printManifest } from './manifest.ts';
@@ -11,7 +11,8 @@ import type { Fleet, UpdateManifest } from './manifest.ts';
 import type { Place } from './place.ts';
 import { completeChain, newest } from './roots.ts';
 import type { RootChain } from './roots.ts';
-import { stageTargets, targetFileName, targetFilesOf } from './targets.ts';
+import { stageTargets } from './stage-targets.ts';
+import { targetFileName, targetFilesOf } from './targets.ts';
 import type { StagedTarget, TargetSource } from './targets.ts';
 import { openStage, writeRepository } from './write.ts';
 import type { WrittenRepository } from './write.ts';
@@ -134,6 +135,18 @@ export async function writeEdition(
     ifThere: options.ifThere,
   });
   return { ...written, repository, added };
+}
+
+/** Signs anew what is over the targets: no file changes, and no key of a kept role is needed. @throws BuildError tuf/... */
+export async function renewEdition(
+  { roots, targets, base }: Edition,
+  { fleet, kept }: { readonly fleet: Fleet; readonly kept: Kept },
+  options: Pick<WriteEditionOptions, 'out' | 'ifThere'> & SignOptions,
+): Promise<WrittenEdition> {
+  await using stage = await openStage(options.out);
+  const repository = await signRepository({ roots, targets, base, kept }, options);
+  const written = await writeRepository(stage, { repository, fleet, staged: [], base, ifThere: options.ifThere });
+  return { ...written, repository, added: [] };
 }
 
 /** Hosts and caches know a target by its name: one name never stands for two contents. */

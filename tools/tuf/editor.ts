@@ -1,16 +1,20 @@
 /** From what a repository is to hold to signed roles: the targets, the snapshot over them, the timestamp over that. */
-import { formatMoment, resolveWhen } from '../config/moment.ts';
+import { formatMoment } from '../config/moment.ts';
 import type { ExpirationPolicy } from '../config/repo-policy.ts';
 import { BuildError } from '../errors.ts';
+import { expirations } from './expirations.ts';
+import type { KeptRoles } from './expirations.ts';
+import { canonicalBytes } from './key.ts';
 import type { LoadedRepository } from './load.ts';
 import { SPEC_VERSION } from './metadata.ts';
-import type { Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
+import type { Root, Signed, Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
 import type { SignedRole } from './role.ts';
 import { signRole } from './role.ts';
 import { newest } from './roots.ts';
 import type { RootChain } from './roots.ts';
 import type { IdentifiedSigner } from './signer.ts';
-import { authorityOf } from './trust.ts';
+import { assertSigned, authorityOf } from './trust.ts';
+import type { Authority } from './trust.ts';
 
 /** Name -> length and digest. */
 export type TargetFiles = Readonly<Record<string, TargetFile>>;
@@ -20,7 +24,12 @@ export interface RepositoryDraft {
   readonly roots: RootChain;
   readonly targets: TargetFiles;
   readonly base: LoadedRepository | undefined;
+  /** Roles of the base that stay as they are signed; none unless told. */
+  readonly kept?: Kept | undefined;
 }
+
+/** Those whose keys are not at hand: the targets alone, or the snapshot too, so that only the timestamp is signed. */
+export type Kept = 'none' | 'targets' | 'snapshot';
 
 export interface Signers {
   readonly targets: readonly IdentifiedSigner[];
@@ -45,72 +54,62 @@ export interface SignedRepository {
   readonly timestamp: SignedRole<Timestamp>;
 }
 
-/** @throws BuildError tuf/no-key, tuf/clock-behind, tuf/expired, tuf/expiry-order */
-export async function signRepository(
-  { roots, targets: files, base }: RepositoryDraft,
-  options: SignOptions,
-): Promise<SignedRepository> {
-  const { signers } = options;
+/** @throws BuildError tuf/no-key, tuf/clock-behind, tuf/expired, tuf/expiry-order, tuf/below-threshold */
+export async function signRepository(draft: RepositoryDraft, options: SignOptions): Promise<SignedRepository> {
+  const { roots, base } = draft;
   const root = newest(roots).signed;
-  const dates = expirations(options, root.expires);
+  const kept = keptRoles(draft, root);
+  const dates = expirations(options, { rootExpires: root.expires, kept });
+  const sign = async <S extends Signed>(role: 'targets' | 'snapshot' | 'timestamp', words: Words<S>) => {
+    const common = {
+      spec_version: SPEC_VERSION,
+      version: nextVersion(base?.[role], options.now),
+      expires: dates[role],
+    };
+    return await signRole({ role, signed: words(common) }, options.signers[role], authorityOf(root, role));
+  };
   const delegated = base?.delegated ?? [];
-  const targets = await signRole(
-    {
-      role: 'targets',
-      signed: targetsOf(files, base, { version: nextVersion(base?.targets, options.now), expires: dates.targets }),
-    },
-    signers.targets,
-    authorityOf(root, 'targets'),
-  );
+  const targets = kept.targets ?? (await sign('targets', (common) => targetsOf(draft, common)));
   const meta = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
-  const common = { spec_version: SPEC_VERSION };
-  const snapshot = await signRole(
-    {
-      role: 'snapshot',
-      signed: {
-        _type: 'snapshot' as const,
-        ...common,
-        version: nextVersion(base?.snapshot, options.now),
-        expires: dates.snapshot,
-        meta,
-      },
-    },
-    signers.snapshot,
-    authorityOf(root, 'snapshot'),
-  );
+  const snapshot =
+    kept.snapshot ?? (await sign('snapshot', (common) => ({ _type: 'snapshot' as const, ...common, meta })));
   const above = { 'snapshot.json': snapshot.meta };
-  const timestamp = await signRole(
-    {
-      role: 'timestamp',
-      signed: {
-        _type: 'timestamp' as const,
-        ...common,
-        version: nextVersion(base?.timestamp, options.now),
-        expires: dates.timestamp,
-        meta: above,
-      },
-    },
-    signers.timestamp,
-    authorityOf(root, 'timestamp'),
-  );
+  const timestamp = await sign('timestamp', (common) => ({ _type: 'timestamp' as const, ...common, meta: above }));
   return { roots, targets, delegated, snapshot, timestamp };
 }
 
+interface Common {
+  readonly spec_version: string;
+  readonly version: number;
+  readonly expires: string;
+}
+
+/** What a role says beside what all say. */
+type Words<S extends Signed> = (common: Common) => S;
+
+/** Under the newest root, which may be another than they were published under. */
+function keptRoles({ base, kept = 'none' }: RepositoryDraft, root: Root): KeptRoles {
+  if (kept === 'none' || base === undefined) return {};
+  const { targets, snapshot } = base;
+  assertStillSigned(targets, authorityOf(root, 'targets'));
+  if (kept === 'targets') return { targets };
+  assertStillSigned(snapshot, authorityOf(root, 'snapshot'));
+  return { targets, snapshot };
+}
+
+function assertStillSigned({ signed, signatures, fileName }: SignedRole, authority: Authority): void {
+  assertSigned({ signed, signatures, payload: canonicalBytes(signed) }, authority, fileName);
+}
+
 /** Delegations and what else `signed` holds are kept as they were. New ones are written empty, as tough writes them. */
-function targetsOf(
-  files: TargetFiles,
-  base: LoadedRepository | undefined,
-  { version, expires }: { version: number; expires: string },
-): Targets {
-  const kept = base?.targets.signed;
-  const delegations = kept === undefined ? { keys: {}, roles: [] } : kept.delegations;
+function targetsOf({ targets, base }: RepositoryDraft, common: Common): Targets {
+  const before = base?.targets.signed;
+  const delegations = before === undefined ? { keys: {}, roles: [] } : before.delegations;
   return {
-    ...kept,
+    ...before,
     _type: 'targets',
-    spec_version: SPEC_VERSION,
-    version,
-    expires,
-    targets: { ...files },
+    ...common,
+    targets: { ...targets },
     ...(delegations === undefined ? {} : { delegations }),
   };
 }
@@ -139,35 +138,4 @@ export function nextVersion(
     );
   }
   return Math.max(version + 1, seconds);
-}
-
-function expirations(
-  { expiration, start, now }: SignOptions,
-  rootExpires: string,
-): Record<'targets' | 'snapshot' | 'timestamp', string> {
-  const dates = {
-    timestamp: resolveWhen(expiration['timestamp-expiration'], start),
-    snapshot: resolveWhen(expiration['snapshot-expiration'], start),
-    targets: resolveWhen(expiration['targets-expiration'], start),
-  };
-  if (Date.parse(rootExpires) <= now.getTime())
-    throw new BuildError('tuf/expired', `Cannot sign under a root that expired at ${rootExpires}`, {
-      hint: 'Sign a new root: npx tsx Makefile.ts root rotate',
-    });
-  for (const [role, date] of Object.entries(dates)) {
-    if (date <= now)
-      throw new BuildError(
-        'tuf/expired',
-        `Cannot sign ${role}: by the policy it would have expired at ${formatMoment(date)}`,
-      );
-  }
-  if (dates.timestamp > dates.snapshot || dates.snapshot > dates.targets) {
-    const finding = `expected timestamp to expire no later than snapshot, and snapshot no later than targets`;
-    throw new BuildError('tuf/expiry-order', `Cannot sign by this policy: ${finding}`);
-  }
-  return {
-    timestamp: formatMoment(dates.timestamp),
-    snapshot: formatMoment(dates.snapshot),
-    targets: formatMoment(dates.targets),
-  };
 }

@@ -3,12 +3,10 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import { BuildError } from '../errors.ts';
+import type { AskSecret } from '../keys/service-key.ts';
 import { PSS_SALT_BYTES, tufKeyOf } from './key.ts';
 import type { TufKey } from './key.ts';
 import type { Signer } from './signer.ts';
-
-/** Gives the passphrase of an encrypted key, or undefined when nobody can be asked. */
-export type AskSecret = (question: string) => Promise<string | undefined>;
 
 export interface FileKey {
   readonly path: string;

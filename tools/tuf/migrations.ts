@@ -61,3 +61,19 @@ export function missingChains(
     }),
   );
 }
+
+/**
+ * Hops that no host can come by: hosts go between the versions of a repository, and to or from one of those where they are at another that
+ * hops tell of, such as one that was withdrawn.
+ */
+export function unreachableHops(hops: readonly Hop[], versions: readonly string[]): readonly Hop[] {
+  const known = semver.sort([...new Set([...versions, ...hops.flatMap(({ from, to }) => [from, to])])]);
+  const chains = versions.flatMap((version) =>
+    known.map((other) => {
+      const [low, high] = semver.lt(version, other) ? [version, other] : [other, version];
+      return findChain(hops, low, high);
+    }),
+  );
+  const used = new Set(chains.flatMap((chain) => ('hops' in chain ? chain.hops : [])));
+  return hops.filter((hop) => !used.has(hop));
+}

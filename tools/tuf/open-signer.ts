@@ -1,28 +1,20 @@
+import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 
 import { keyList } from '../config/infra-repo.ts';
 import type { KeySource, RepoConfig } from '../config/infra-repo.ts';
+import { openServiceKey } from '../keys/service-key.ts';
+import type { KeyContext, Scheme } from '../keys/service-key.ts';
 import { openFileKey, readPublicKey } from './file-key.ts';
-import type { AskSecret } from './file-key.ts';
-import type { Signers } from './editor.ts';
+import type { Kept, Signers } from './editor.ts';
+import { tufKeyOf } from './key.ts';
 import type { TufKey } from './key.ts';
 import { identified } from './signer.ts';
 import type { IdentifiedSigner, Signer } from './signer.ts';
 
-/** What key sources need of their surroundings. */
-export interface KeyContext {
-  /** Paths of keys are relative to this. */
-  readonly dir: string;
-  readonly askSecret: AskSecret;
-  /** The start of a command line that runs pkcs11-tool. Asked for only where a key is in a token. */
-  readonly pkcs11Tool: () => Promise<readonly string[]>;
-  /** For the token's own module, which may read its configuration there. */
-  readonly environment: Readonly<Record<string, string>>;
-}
-
 /**
  * A key that can sign. Each kind is loaded only where it is used.
- * @throws BuildError tuf/no-such-key, tuf/not-a-key, tuf/locked-key, tuf/unsupported-key
+ * @throws BuildError tuf/no-such-key, tuf/not-a-key, tuf/locked-key, tuf/unsupported-key, keys/...
  */
 export async function openSigner(source: KeySource, context: KeyContext): Promise<IdentifiedSigner> {
   return identified(await open(source, context));
@@ -30,9 +22,16 @@ export async function openSigner(source: KeySource, context: KeyContext): Promis
 
 async function open(source: KeySource, context: KeyContext): Promise<Signer> {
   if ('file' in source) return await openFileKey(fileOf(source.file, context), context.askSecret);
-  if ('kms' in source) return await (await import('./kms-key.ts')).openKmsKey(source.kms);
   if ('ssm' in source) return await (await import('./ssm-key.ts')).openSsmKey(source.ssm);
-  return await (await import('./pkcs11-key.ts')).openPkcs11Key(source.pkcs11, context);
+  const kept = await openServiceKey(source, schemeOf, context);
+  return { key: tufKeyOf(kept.publicKey, kept.name), name: kept.name, sign: (bytes) => kept.sign(bytes) };
+}
+
+/** As `Signer` has it. @throws BuildError tuf/unsupported-key */
+function schemeOf(publicKey: KeyObject, name: string): Scheme {
+  const { keytype } = tufKeyOf(publicKey, name);
+  if (keytype === 'rsa') return 'rsa-pss';
+  return keytype === 'ecdsa' ? 'ecdsa' : 'ed25519';
 }
 
 /** The public half alone: of a file, that is all it has to hold. */
@@ -53,10 +52,11 @@ function fileOf(
   };
 }
 
-/** The keys of each online role. One that serves several is opened once, so that nobody is asked twice. */
+/** The keys of each online role that is not kept. One that serves several is opened once, so that nobody is asked twice. */
 export async function openSigners(
   keys: NonNullable<RepoConfig['signing-keys']>,
   context: KeyContext,
+  kept: Kept = 'none',
 ): Promise<Signers> {
   const opened = new Map<string, Promise<IdentifiedSigner>>();
   const openOnce = async (source: KeySource): Promise<IdentifiedSigner> => {
@@ -73,8 +73,8 @@ export async function openSigners(
   const { targets, snapshot, timestamp } =
     'targets' in keys ? keys : { targets: keys, snapshot: keys, timestamp: keys };
   return {
-    targets: await openAll(keyList(targets)),
-    snapshot: await openAll(keyList(snapshot)),
+    targets: kept === 'none' ? await openAll(keyList(targets)) : [],
+    snapshot: kept === 'snapshot' ? [] : await openAll(keyList(snapshot)),
     timestamp: await openAll(keyList(timestamp)),
   };
 }

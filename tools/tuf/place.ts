@@ -9,8 +9,11 @@ export interface Place {
    * @throws BuildError tuf/too-long, tuf/refused, tuf/unreachable
    */
   read(path: string, maxBytes: number): Promise<Found | undefined>;
-  /** The bytes of a large file, in pieces. @throws BuildError tuf/absent, tuf/refused, tuf/unreachable */
-  stream(path: string): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * The bytes of a large file in pieces, each good until the next is asked for; undefined where there is none.
+   * @throws BuildError tuf/refused, tuf/unreachable
+   */
+  stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Undefined where there is none. */
   stat(path: string): Promise<Stat | undefined>;
   /** Names of the files and folders right below a folder; undefined where nobody can tell. */
@@ -35,6 +38,9 @@ export interface WriteOptions {
   /** Only over what has this ETag; `absent`: only where there is nothing. Otherwise the write is refused. */
   readonly onlyOver?: { readonly etag: string } | 'absent';
 }
+
+/** Of what has its digest or its version in its name, and so never changes. */
+export const FOREVER_SECONDS = 365 * 86_400;
 
 /** A place that we may publish to. */
 export interface WritablePlace extends Place {

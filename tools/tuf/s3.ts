@@ -1,25 +1,22 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 
 import type * as S3 from '@aws-sdk/client-s3';
-import type { CompletedPart, GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 
 import type { AwsAccess } from '../config/infra-repo.ts';
 import { BuildError } from '../errors.ts';
-import { awsClient, awsFailure, httpStatus } from './aws-access.ts';
+import { awsClient, awsFailure, httpStatus } from '../keys/aws-access.ts';
 import { changed } from './directory.ts';
-import { interleaved, readAtMost } from './place.ts';
+import { FOREVER_SECONDS, interleaved, readAtMost } from './place.ts';
 import type { Found, LocalFile, Stat, WritablePlace, WriteOptions } from './place.ts';
+import { PART_BYTES, uploadInParts } from './s3-parts.ts';
 
 type Sdk = typeof S3;
 
-/** Larger files go up in parts, each with its own checksum; a part is read into memory. */
-const PART_BYTES = 16 << 20;
+/** Larger files go up in parts; this one is read into memory. */
 const ONE_PUT_MAX_BYTES = 2 * PART_BYTES;
-/** Targets have their digest in their name: they never change. */
-const FOREVER_SECONDS = 365 * 86_400;
 /** Our own record of what a part-wise upload holds as a whole: S3's checksum of such is one of checksums. */
 const SHA256_KEY = 'sha256';
 
@@ -63,10 +60,9 @@ class Bucket implements WritablePlace {
     return { bytes, etag: answer.ETag };
   }
 
-  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+  async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const answer = await this.#get(path);
-    if (answer === undefined) throw new BuildError('tuf/absent', `Cannot read ${this.#shown(path)}: it is not there`);
-    return bodyOf(answer);
+    return answer === undefined ? undefined : bodyOf(answer);
   }
 
   async stat(path: string): Promise<Stat | undefined> {
@@ -119,67 +115,14 @@ class Bucket implements WritablePlace {
     onProgress(file.size);
   }
 
-  /** Nothing is there until the last part has come and all fit together. What a killed run left of it is gone on with. */
   async #writeParts(path: string, file: LocalFile, onProgress: (bytes: number) => void): Promise<void> {
-    const where = this.#where(path);
+    const upload = { sdk: this.#sdk, client: this.#client, where: this.#where(path), attributes: lasting(file) };
     try {
-      const uploaded = await this.#openUpload(path, file);
-      const target = { ...where, UploadId: uploaded.id };
-      const Parts = await this.#sendParts(target, { file, known: uploaded.parts }, onProgress);
-      await this.#client.send(new this.#sdk.CompleteMultipartUploadCommand({ ...target, MultipartUpload: { Parts } }));
+      await uploadInParts(file, upload, onProgress);
     } catch (error) {
       if (error instanceof BuildError) throw error;
       throw this.#refused('write', path, error);
     }
-  }
-
-  async #openUpload(path: string, file: LocalFile): Promise<{ id: string; parts: ReadonlyMap<number, CompletedPart> }> {
-    const where = this.#where(path);
-    const { Uploads = [] } = await this.#client.send(
-      new this.#sdk.ListMultipartUploadsCommand({ Bucket: where.Bucket, Prefix: where.Key }),
-    );
-    const pending = Uploads.find(({ Key, UploadId }) => Key === where.Key && UploadId !== undefined)?.UploadId;
-    if (pending !== undefined) {
-      const { Parts = [] } = await this.#client.send(new this.#sdk.ListPartsCommand({ ...where, UploadId: pending }));
-      return { id: pending, parts: new Map(Parts.map((part) => [part.PartNumber ?? 0, part])) };
-    }
-    const command = new this.#sdk.CreateMultipartUploadCommand({
-      ...where,
-      ChecksumAlgorithm: 'SHA256',
-      ...lasting(file),
-    });
-    const { UploadId = '' } = await this.#client.send(command);
-    return { id: UploadId, parts: new Map() };
-  }
-
-  async #sendParts(
-    target: { readonly Bucket: string; readonly Key: string; readonly UploadId: string },
-    { file, known }: { file: LocalFile; known: ReadonlyMap<number, CompletedPart> },
-    onProgress: (bytes: number) => void,
-  ): Promise<CompletedPart[]> {
-    await using source = await open(file.path);
-    const whole = createHash('sha256');
-    const parts: CompletedPart[] = [];
-    for (let PartNumber = 1, at = 0; at < file.size; PartNumber += 1, at += PART_BYTES) {
-      const length = Math.min(PART_BYTES, file.size - at);
-      const { bytesRead, buffer: chunk } = await source.read(Buffer.alloc(length), 0, length, at);
-      const body = chunk.subarray(0, bytesRead);
-      whole.update(body);
-      const ChecksumSHA256 = createHash('sha256').update(body).digest('base64');
-      const there = known.get(PartNumber);
-      const same = there?.ChecksumSHA256 === ChecksumSHA256;
-      const ETag = same
-        ? there.ETag
-        : (
-            await this.#client.send(
-              new this.#sdk.UploadPartCommand({ ...target, PartNumber, Body: body, ChecksumSHA256 }),
-            )
-          ).ETag;
-      parts.push({ PartNumber, ETag, ChecksumSHA256 });
-      onProgress(bytesRead);
-    }
-    if (whole.digest('hex') !== file.sha256) throw changed(file.path, file.sha256);
-    return parts;
   }
 
   async #get(path: string): Promise<GetObjectCommandOutput | undefined> {

@@ -1,14 +1,6 @@
-import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-
-import { BuildError, throwAll } from '../errors.ts';
+import { BuildError } from '../errors.ts';
 import type { Digest } from '../graph/digest.ts';
-import { errorCode } from '../graph/disk.ts';
-import { copyAndDigest } from './copy.ts';
-import { changed } from './directory.ts';
 import type { TargetFiles } from './editor.ts';
-import { inParallel } from './parallel.ts';
 
 /** A file of this machine that is to become a target. */
 export interface TargetSource {
@@ -22,70 +14,8 @@ export interface TargetSource {
 export interface StagedTarget extends Digest {
   readonly name: string;
   readonly path: string;
-}
-
-export interface StageOptions {
-  /** The stage's targets folder. */
-  readonly dir: string;
-  readonly signal: AbortSignal;
-  readonly onProgress: (done: number, total: number) => void;
-}
-
-/** Copies targets into the stage and hashes what it writes. A file under two names is read once. */
-export async function stageTargets(
-  sources: readonly TargetSource[],
-  options: StageOptions,
-): Promise<readonly StagedTarget[]> {
-  throwAll(sources.flatMap(({ name }) => targetNameComplaint(name) ?? []));
-  await mkdir(options.dir, { recursive: true });
-  const byPath = Map.groupBy(sources, ({ path }) => path);
-  const sizes = new Map(await Promise.all([...byPath.keys()].map(async (path) => [path, await sizeOf(path)] as const)));
-  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  let done = 0;
-  const count = (bytes: number): void => options.onProgress((done += bytes), total);
-  // The largest first: one that begins last would be waited for alone.
-  const queue = [...byPath].toSorted(([a], [b]) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
-  const staged = await inParallel(queue, availableParallelism() * 2, async ([path, names]) => {
-    options.signal.throwIfAborted();
-    return await stageOne(path, names, { dir: options.dir, count });
-  });
-  return staged.flat();
-}
-
-async function stageOne(
-  path: string,
-  names: readonly TargetSource[],
-  { dir, count }: { dir: string; count: (bytes: number) => void },
-): Promise<StagedTarget[]> {
-  const [first] = names;
-  if (first === undefined) return [];
-  const aside = join(dir, `${first.name}.part`);
-  const digest = await copyAndDigest(path, aside, count);
-  for (const { sha256 } of names) if (sha256 !== undefined && sha256 !== digest.hash) throw changed(path, sha256);
-  const staged = names.map(({ name }) => ({ ...digest, name, path: join(dir, targetFileName(digest.hash, name)) }));
-  for (const { path: target } of staged) await linkOver(aside, target);
-  await rm(aside);
-  return staged;
-}
-
-/** Two names for the same bytes take the room of one. */
-async function linkOver(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    const second = `${to}.part`;
-    await link(from, second);
-    await rename(second, to);
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    throw new BuildError('tuf/no-target-file', `Cannot read target "${path}"`, { cause });
-  }
+  /** Whether these are bytes that we wrote, or the file that was hashed itself. */
+  readonly made: 'written' | 'linked';
 }
 
 export function targetFileName(sha256: string, name: string): string {

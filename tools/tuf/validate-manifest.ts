@@ -4,7 +4,7 @@ import semver from 'semver';
 import { BuildError } from '../errors.ts';
 import type { Fleet, Update, UpdateManifest } from './manifest.ts';
 import { updatesOf } from './manifest.ts';
-import { hopsOf, missingChains, parsePair } from './migrations.ts';
+import { hopsOf, missingChains, parsePair, printPair, unreachableHops } from './migrations.ts';
 import { parseWaves } from './waves.ts';
 
 /** @param names of all targets */
@@ -88,5 +88,31 @@ function migrationFindings(
       { hint },
     );
   });
-  return [...unread, ...absent, ...broken];
+  return [...unread, ...absent, ...broken, ...idleFindings(migrations, versions, names)];
+}
+
+/** Nothing that stops a host, but somebody meant it to be run. */
+function idleFindings(
+  migrations: UpdateManifest['migrations'],
+  versions: readonly string[],
+  names: ReadonlySet<string>,
+): BuildError[] {
+  const idle = unreachableHops(hopsOf(migrations), versions).map(({ from, to }) => {
+    const hint = `Say in Release.yaml how hosts get there, or take ${printPair(from, to)} out`;
+    return new BuildError(
+      'tuf/unreachable-migration',
+      `Cannot reach migrations ${printPair(from, to)}: no host gets from one to the other on its way to ${versions.join(', ')}`,
+      { hint },
+    );
+  });
+  const named = new Set(Object.values(migrations).flat());
+  const orphans = [...names]
+    .filter((name) => name.startsWith('migrate_') && !named.has(name))
+    .map(
+      (name) =>
+        new BuildError('tuf/unreachable-migration', `Cannot reach migration "${name}": no pair of versions names it`, {
+          hint: 'Name it in Release.yaml: migrations: { "(1.0.0, 1.1.0)": [...] }',
+        }),
+    );
+  return [...idle, ...orphans];
 }

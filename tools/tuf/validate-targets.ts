@@ -67,11 +67,12 @@ async function checkBytes(
   count: (bytes: number) => void,
 ): Promise<BuildError | undefined> {
   const { name, file, isLz4 } = suspect;
-  if ((await places.targets.stat(targetFileName(file.hashes.sha256, name))) === undefined) return absentTarget(name);
+  const pieces = await places.targets.stream(targetFileName(file.hashes.sha256, name));
+  if (pieces === undefined) return absentTarget(name);
   const hash = createHash('sha256');
   let head = Buffer.alloc(0);
   let size = 0;
-  for await (const chunk of await places.targets.stream(targetFileName(file.hashes.sha256, name))) {
+  for await (const chunk of pieces) {
     if (head.byteLength < LZ4_HEADER_BYTES) head = Buffer.concat([head, chunk.subarray(0, LZ4_HEADER_BYTES)]);
     size += chunk.byteLength;
     hash.update(chunk);

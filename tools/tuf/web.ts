@@ -26,10 +26,9 @@ export class WebPlace implements Place {
     return { bytes, etag: response.headers.get('etag') ?? undefined };
   }
 
-  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+  async stream(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const response = await this.#ask(path, 'GET');
-    if (response?.body) return response.body;
-    throw new BuildError('tuf/absent', `Cannot read ${this.#shown(path)}: it is not there`);
+    return response === undefined ? undefined : (response.body ?? emptyBody());
   }
 
   async stat(path: string): Promise<Stat | undefined> {

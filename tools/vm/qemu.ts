@@ -14,6 +14,8 @@ export interface Hardware {
   readonly variables?: string;
   /** In the order the system finds them. */
   readonly drives: readonly Drive[];
+  /** What disks and network hang on: QEMU's own kind unless told, or that of a machine of VMware's (PVSCSI, VMXNET3). */
+  readonly peripherals?: 'virtio' | 'vmware';
   readonly memoryMiB: number;
   readonly cores: number;
   /** `isolated`: an address, but no way out of the machine. */
@@ -65,7 +67,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...size,
     ...library,
     ...firmwareArguments(options),
-    ...options.drives.flatMap(driveArguments),
+    ...diskArguments(options),
     ...networkArguments(options),
     '-device',
     'virtio-rng-pci',
@@ -95,16 +97,24 @@ function firmwareArguments({ arch, firmware, toolFile, variables }: QemuOptions)
   return [...guard, '-drive', code, '-drive', `if=pflash,unit=1,format=raw,file=${escape(variables)}`];
 }
 
-function driveArguments({ path, form }: Drive, index: number): string[] {
-  const file = `if=none,id=disk${index},format=${form},file=${escape(path)},discard=unmap`;
-  return ['-drive', file, '-device', `virtio-blk-pci,drive=disk${index},bootindex=${index}`];
+function diskArguments({ drives, peripherals = 'virtio' }: QemuOptions): string[] {
+  const controller = peripherals === 'virtio' ? [] : ['-device', 'pvscsi,id=scsi0'];
+  return [
+    ...controller,
+    ...drives.flatMap(({ path, form }, index) => {
+      const file = `if=none,id=disk${index},format=${form},file=${escape(path)},discard=unmap`;
+      const device = peripherals === 'virtio' ? 'virtio-blk-pci' : `scsi-hd,bus=scsi0.0,scsi-id=${index}`;
+      return ['-drive', file, '-device', `${device},drive=disk${index},bootindex=${index}`];
+    }),
+  ];
 }
 
-function networkArguments({ network, forward = new Map() }: QemuOptions): string[] {
+function networkArguments({ network, forward = new Map(), peripherals = 'virtio' }: QemuOptions): string[] {
   const ports = [...forward].map(([host, guest]) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`).join('');
   const restrict = network === 'isolated' ? ',restrict=on' : '';
   // No boot ROM: firmware would wait for a network to boot from.
-  return ['-netdev', `user,id=net0${restrict}${ports}`, '-device', 'virtio-net-pci,netdev=net0,romfile='];
+  const card = peripherals === 'virtio' ? 'virtio-net-pci' : 'vmxnet3';
+  return ['-netdev', `user,id=net0${restrict}${ports}`, '-device', `${card},netdev=net0,romfile=`];
 }
 
 /** QEMU splits its options at commas; a doubled one is a comma. */

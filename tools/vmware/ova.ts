@@ -33,8 +33,10 @@ export interface OvaOptions {
   readonly data: OvaDisk | undefined;
 }
 
-/** The output of the task. */
+/** The outputs of the task. */
 export const OVA = 'image.ova';
+/** What a signature is over. */
+export const OVA_MANIFEST = 'image.mf';
 
 const GIB = 1024 ** 3;
 const STEP = readFileSync(new URL('ova.sh', import.meta.url), 'utf8');
@@ -76,7 +78,7 @@ export function ovaTask(options: OvaOptions): Task {
           ),
           '/slipway/step/sizes': text(files.map(({ file, disk }) => `${file} ${disk.sizeMiB}\n`).join('')),
         },
-        outputs: { type: 'named', names: { [OVA]: 'file' } },
+        outputs: { type: 'named', names: { [OVA]: 'file', [OVA_MANIFEST]: 'file' } },
       };
     },
   });

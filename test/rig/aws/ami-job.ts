@@ -7,7 +7,8 @@ import { z } from 'zod';
 
 import { CHECKOUT } from '../rig.ts';
 import type { AmiJob } from './ami-child.ts';
-import { BLOCK_BYTES, makeDisk } from './disk-fixture.ts';
+import { makeDisk } from './disk-fixture.ts';
+import { BLOCK_BYTES } from './world.ts';
 import type { DiskFixture, DiskPlan } from './disk-fixture.ts';
 import type { AwsEndpoint } from './endpoint.ts';
 

@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 
 import { Peers } from '../peers.ts';
-
-export const BLOCK_BYTES = 512 * 1024;
+import { BLOCK_BYTES } from './world.ts';
 
 export interface DiskFixture {
   readonly path: string;

@@ -3,25 +3,15 @@ import { createHash } from 'node:crypto';
 
 import { z } from 'zod';
 
-import type { Caller, Snapshot, World } from './world.ts';
+import { getBlock, listBlocks, readable } from './ebs-read.ts';
+import { ownKey } from './kms.ts';
 import { ApiError } from './wire.ts';
+import type { RestAnswer, RestRequest } from './wire.ts';
+import { BLOCK_BYTES } from './world.ts';
+import type { Caller, Snapshot, World } from './world.ts';
 
-const BLOCK_BYTES = 512 * 1024;
 const GIB = 1024 ** 3;
-
-export interface RestRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly header: (name: string) => string | undefined;
-  readonly body: Buffer;
-}
-
-export interface RestAnswer {
-  readonly status?: number;
-  readonly headers?: Record<string, string>;
-  readonly body: Buffer | object;
-}
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 export function ebsAction({ method, path }: Pick<RestRequest, 'method' | 'path'>): string {
   if (path === '/snapshots') return 'StartSnapshot';
@@ -40,7 +30,10 @@ const startSchema = z.object({
     .max(50)
     .default([]),
   Encrypted: z.boolean().optional(),
-  KmsKeyArn: z.string().optional(),
+  KmsKeyArn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:kms:.*:\d{12}:key\/.*$/)
+    .optional(),
   ClientToken: z
     .string()
     .regex(/^\S{1,64}$/)
@@ -98,6 +91,8 @@ function startSnapshot(world: World, caller: Caller, request: RestRequest): Rest
 }
 
 function create(world: World, caller: Caller, wanted: Omit<z.output<typeof startSchema>, 'ClientToken'>): Snapshot {
+  if (wanted.KmsKeyArn !== undefined && wanted.Encrypted !== true)
+    throw new ApiError('ValidationException', 'KmsKeyArn needs Encrypted');
   if (wanted.ParentSnapshotId !== undefined && wanted.Encrypted !== undefined)
     throw new ApiError('ValidationException', 'Encrypted and ParentSnapshotId exclude one another');
   const parent = wanted.ParentSnapshotId === undefined ? undefined : find(world, caller, wanted.ParentSnapshotId);
@@ -111,7 +106,7 @@ function create(world: World, caller: Caller, wanted: Omit<z.output<typeof start
     description: wanted.Description ?? '',
     tags: Object.fromEntries(wanted.Tags.map(({ Key, Value }) => [Key, Value])),
     startedAt: new Date(),
-    encrypted: parent?.encrypted ?? wanted.Encrypted ?? false,
+    ...encryption(caller, parent, { Encrypted: world.encrypting.has(caller.region), ...wanted }),
     parent: parent?.id,
     blocks: new Map(),
     state: 'pending',
@@ -121,6 +116,18 @@ function create(world: World, caller: Caller, wanted: Omit<z.output<typeof start
   };
   world.snapshots.set(snapshot.id, snapshot);
   return snapshot;
+}
+
+function encryption(
+  caller: Caller,
+  parent: Snapshot | undefined,
+  {
+    Encrypted = false,
+    KmsKeyArn = ownKey(caller),
+  }: { Encrypted?: boolean | undefined; KmsKeyArn?: string | undefined },
+): Pick<Snapshot, 'encrypted' | 'kmsKey'> {
+  if (parent !== undefined) return { encrypted: parent.encrypted, kmsKey: parent.kmsKey };
+  return { encrypted: Encrypted, kmsKey: Encrypted ? KmsKeyArn : undefined };
 }
 
 function putBlock(snapshot: Snapshot, index: number, { header, body }: RestRequest): RestAnswer {
@@ -135,7 +142,8 @@ function putBlock(snapshot: Snapshot, index: number, { header, body }: RestReque
   const checksum = createHash('sha256').update(body).digest('base64');
   if (header('x-amz-checksum') !== checksum)
     throw new ApiError('ValidationException', 'The check sum is that of other data');
-  snapshot.blocks.set(index, body);
+  // Thousands of them would be gigabytes.
+  snapshot.blocks.set(index, body.equals(ZEROS) ? ZEROS : body);
   return { status: 201, headers: { 'x-amz-Checksum': checksum, 'x-amz-Checksum-Algorithm': 'SHA256' }, body: {} };
 }
 
@@ -156,58 +164,10 @@ function completeSnapshot(snapshot: Snapshot, { header }: RestRequest): RestAnsw
   return { status: 202, body: { Status: 'pending' } };
 }
 
-function listBlocks(world: World, snapshot: Snapshot, { query }: RestRequest): RestAnswer {
-  const most = Number(query.get('maxResults') ?? 10_000);
-  if (most < 100 || most > 10_000) throw new ApiError('ValidationException', 'MaxResults is from 100 to 10000');
-  const from = Number(query.get('pageToken') ?? query.get('startingBlockIndex') ?? 0);
-  const indexes = [...world.contentOf(snapshot).keys()].toSorted((a, b) => a - b).filter((index) => index >= from);
-  const page = indexes.slice(0, most);
-  const next = indexes[most];
-  return {
-    body: {
-      Blocks: page.map((BlockIndex) => ({ BlockIndex, BlockToken: tokenOf(snapshot, BlockIndex) })),
-      BlockSize: BLOCK_BYTES,
-      VolumeSize: snapshot.sizeGiB,
-      ...(next !== undefined && { NextToken: String(next) }),
-    },
-  };
-}
-
-function getBlock(
-  world: World,
-  snapshot: Snapshot,
-  { index, token }: { index: number; token: string | null },
-): RestAnswer {
-  const data = world.contentOf(snapshot).get(index);
-  if (data === undefined || token !== tokenOf(snapshot, index))
-    throw new ApiError('ValidationException', 'The block token is of no block');
-  return {
-    headers: {
-      'x-amz-Data-Length': String(data.length),
-      'x-amz-Checksum': createHash('sha256').update(data).digest('base64'),
-      'x-amz-Checksum-Algorithm': 'SHA256',
-      'content-type': 'application/octet-stream',
-    },
-    body: data,
-  };
-}
-
-function tokenOf({ id }: Snapshot, index: number): string {
-  return createHash('sha256').update(`${id}/${index}`).digest('base64');
-}
-
 function find(world: World, caller: Caller, id: string): Snapshot {
   try {
     return world.snapshot(caller, id);
   } catch {
     throw new ApiError('ResourceNotFoundException', `The snapshot ${id} does not exist`, 404);
   }
-}
-
-/** Public snapshots, and those that are not complete, cannot be read. */
-function readable(snapshot: Snapshot): Snapshot {
-  if (snapshot.state !== 'completed') throw new ApiError('ValidationException', 'The snapshot is not completed');
-  if (snapshot.permissions.some(({ kind }) => kind === 'Group'))
-    throw new ApiError('ValidationException', 'The snapshot is public');
-  return snapshot;
 }

@@ -1,4 +1,4 @@
-/** Parameter Store and the one call of KMS, JSON 1.1, by the rules that their references document. */
+/** Parameter Store, JSON 1.1, by the rules that its reference documents. */
 import { z } from 'zod';
 
 import { ApiError } from './wire.ts';
@@ -59,25 +59,6 @@ export const SSM: Readonly<Record<string, Handler>> = {
     const { Names } = namesSchema.parse(request);
     const gone = Names.filter((name) => world.parameters.delete(key(caller, name)));
     return { DeletedParameters: gone, InvalidParameters: Names.filter((name) => !gone.includes(name)) };
-  },
-};
-
-const keySchema = z.object({ KeyId: z.string() });
-
-export const KMS: Readonly<Record<string, Handler>> = {
-  DescribeKey: (_world, { region, account }, request) => {
-    const { KeyId } = keySchema.parse(request);
-    if (!KeyId.startsWith('alias/there')) throw new ApiError('NotFoundException', `Alias ${KeyId} is not found.`);
-    const state = KeyId.endsWith('disabled') ? 'Disabled' : 'Enabled';
-    return {
-      KeyMetadata: {
-        KeyId,
-        Arn: `arn:aws:kms:${region}:${account}:key/1`,
-        KeyState: state,
-        KeyUsage: 'ENCRYPT_DECRYPT',
-        KeySpec: 'SYMMETRIC_DEFAULT',
-      },
-    };
   },
 };
 

@@ -1,7 +1,21 @@
-/** What goes over the wire: the query protocol of EC2 and STS in, XML out. */
+/** What goes over the wire: REST, or the query protocol of EC2 and STS in and XML out. */
 
 /** A parameter of the query protocol: `Filter.1.Value.2=x` -> `{Filter: [{Value: [.., 'x']}]}`. */
 export type Param = string | undefined | readonly Param[] | { readonly [key: string]: Param };
+
+export interface RestRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly header: (name: string) => string | undefined;
+  readonly body: Buffer;
+}
+
+export interface RestAnswer {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body: Buffer | object;
+}
 
 export class ApiError extends Error {
   readonly code: string;

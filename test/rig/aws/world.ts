@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto';
 
 import { ApiError } from './wire.ts';
 
+/** EBS knows no other size. */
+export const BLOCK_BYTES = 512 * 1024;
+
 export type Tags = Record<string, string>;
 
 export interface Permission {
@@ -19,6 +22,8 @@ export interface Snapshot {
   readonly tags: Tags;
   readonly startedAt: Date;
   readonly encrypted: boolean;
+  /** ARN. */
+  readonly kmsKey: string | undefined;
   readonly parent: string | undefined;
   /** Block index -> bytes; what the parent has stands below. */
   readonly blocks: Map<number, Buffer>;
@@ -66,6 +71,8 @@ export interface Call extends Caller {
   readonly action: string;
   /** Counts from 1. */
   readonly number: number;
+  /** When it came, as performance.now() tells. */
+  readonly atMs: number;
 }
 
 export class World {
@@ -75,6 +82,12 @@ export class World {
   readonly parameters = new Map<string, { value: string; version: number }>();
   readonly tokens = new Map<string, { readonly request: string; readonly result: string }>();
   readonly publicBlocked = new Set<string>();
+  /** Regions whose account encrypts whatever is made. */
+  readonly encrypting = new Set<string>();
+  /** Values that somebody has asked for: `region/service/code` -> value. */
+  readonly quotas = new Map<string, number>();
+  /** Regions whose Service Quotas knows none. */
+  readonly withoutQuotas = new Set<string>();
   /** Asked for this often, what was started is done. */
   polls = 1;
   #ids = 0;

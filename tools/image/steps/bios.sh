@@ -9,6 +9,8 @@ put() { # put FILE OFFSET BYTES VALUE: a little-endian number
 
 head -c 440 "$grub/boot.img" > /slipway/out/mbr.img
 cat "$grub/core.img" > /slipway/out/bios.img
+# Whole sectors, so that it can be told again on a disk.
+truncate -s %512 /slipway/out/bios.img
 put /slipway/out/mbr.img $((0x5c)) 8 "$START_SECTOR"
 # Two no-ops in place of a jump: the check of the drive number helps firmware that hands over a floppy's.
 put /slipway/out/mbr.img $((0x66)) 2 0x9090

@@ -1,0 +1,84 @@
+/** Verbs that sign a root: with the keys at hand, or by signatures that were made elsewhere. */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+import { keyList } from '../config/infra-repo.ts';
+import { BuildError } from '../errors.ts';
+import { canonicalBytes } from '../tuf/key.ts';
+import { parseKeyAddress } from '../tuf/key-address.ts';
+import { openSigner } from '../tuf/open-signer.ts';
+import { short, signersOf } from '../tuf/role.ts';
+import { addSignatures, authoritiesOf, readDraft } from '../tuf/root-draft.ts';
+import { signPayload } from '../tuf/signer.ts';
+import type { IdentifiedSigner } from '../tuf/signer.ts';
+import { desk, finish } from './root-tell.ts';
+import type { RootFlags } from './root-tell.ts';
+import type { Session } from './session.ts';
+
+export type SignFlags = RootFlags & { readonly key?: readonly string[] };
+export type ExportFlags = RootFlags & { readonly out: string };
+export type ImportFlags = RootFlags & { readonly keyId: string; readonly signature: string };
+
+export async function sign(session: Session, flags: SignFlags): Promise<void> {
+  const { rootsDir, keys, config } = desk(session, flags);
+  const draft = await readDraft(rootsDir);
+  const sources = flags.key === undefined ? keyList(config?.['root-keys']) : flags.key.map(parseKeyAddress);
+  if (sources.length === 0)
+    throw new BuildError('tuf/no-key', 'Cannot sign a root: no key is named', {
+      hint: 'Name some by --key, or as "root-keys" in Infra.yaml',
+    });
+  const signers: IdentifiedSigner[] = [];
+  for (const source of sources) signers.push(await openSigner(source, keys));
+  const able = authoritiesOf(draft).flatMap((authority) => signersOf(authority, signers));
+  const strange = signers.filter((signer) => !able.includes(signer));
+  const [first] = strange;
+  if (first !== undefined)
+    throw new BuildError(
+      'tuf/no-such-key',
+      `Cannot sign root version ${draft.envelope.signed.version} with "${first.name}": neither it nor the root before it names key ${short(first.id)}`,
+      {
+        hint: 'Add the key first: npx tsx Makefile.ts root add-key --role root',
+      },
+    );
+  const signatures = await Promise.all([...new Set(able)].map((signer) => signPayload(draft.envelope.payload, signer)));
+  await finish(session, await addSignatures(draft, signatures));
+}
+
+export async function exportBytes(session: Session, flags: ExportFlags): Promise<void> {
+  const { rootsDir } = desk(session, flags);
+  const { envelope } = await readDraft(rootsDir);
+  const payload = canonicalBytes(envelope.signed);
+  await writeFile(resolve(flags.out), payload);
+  const sha256 = createHash('sha256').update(payload).digest('hex');
+  session.result(
+    `${flags.out}: root version ${envelope.signed.version}, ${payload.byteLength} bytes, SHA-256 ${sha256}\nSign these bytes, then: ${session.command} root import-signature --key-id <id> --signature <file>`,
+    {
+      version: envelope.signed.version,
+      bytes: payload.byteLength,
+      sha256,
+    },
+  );
+}
+
+export async function importSignature(session: Session, flags: ImportFlags): Promise<void> {
+  const { rootsDir } = desk(session, flags);
+  const draft = await readDraft(rootsDir);
+  const ids = [...new Set(authoritiesOf(draft).flatMap(({ keyids }) => keyids))].filter((id) =>
+    id.startsWith(flags.keyId),
+  );
+  const [keyid] = ids;
+  if (keyid === undefined || ids.length > 1)
+    throw new BuildError(
+      'tuf/no-such-key',
+      `Cannot find one key "${flags.keyId}" among those that sign root version ${draft.envelope.signed.version}`,
+    );
+  await finish(session, await addSignatures(draft, [{ keyid, sig: await readSignature(flags.signature) }]));
+}
+
+/** Raw, or in hex. */
+async function readSignature(file: string): Promise<string> {
+  const bytes = await readFile(file);
+  const text = bytes.toString('latin1').trim().toLowerCase();
+  return /^([0-9a-f]{2})+$/.test(text) ? text : bytes.toString('hex');
+}
