@@ -61,7 +61,8 @@ export class NodeRig implements AsyncDisposable {
     });
     const rig = new NodeRig(machine, dir);
     await machine.waitForShell(PATIENCE_MS);
-    await rig.ask('until systemctl is-active --quiet multi-user.target; do sleep 1; done');
+    // The kernel's own words would be among those of commands.
+    await rig.ask('dmesg -n 1; until systemctl is-active --quiet multi-user.target; do sleep 1; done');
     return rig;
   }
 
