@@ -44,11 +44,10 @@ export class NodeRig implements AsyncDisposable {
   /** Boots it until all that it starts has been started. */
   static async boot({ variant, arch = 'x86_64', packages = [], hardware = {} }: Node): Promise<NodeRig> {
     const dir = await mkdtemp(join(tmpdir(), 'slipway-node-'));
-    const name = `${variant}-shell`;
-    await makeTwin({ variant, name, dir, packages: ['login', ...packages], parameters: [CONSOLE[arch], ...PATIENT] });
-    await buildVariant({ checkout: dir, variant: name, arch });
+    await makeTwin({ variant, dir, packages: ['login', ...packages], parameters: [CONSOLE[arch], ...PATIENT] });
+    await buildVariant({ checkout: dir, variant, arch });
     const project = readProject(dir);
-    const files = findDisks({ project }, findVariant(project, name), arch);
+    const files = findDisks({ project }, findVariant(project, variant), arch);
     const tools = await vmTools();
     const drives = await openDrives(tools, files, { dir, sizeGiB: 8 });
     const machine = await bootVm(tools, {
@@ -62,7 +61,8 @@ export class NodeRig implements AsyncDisposable {
     });
     const rig = new NodeRig(machine, dir);
     await machine.waitForShell(PATIENCE_MS);
-    await rig.ask('until systemctl is-active --quiet multi-user.target; do sleep 1; done');
+    // The kernel's own words would be among those of commands.
+    await rig.ask('dmesg -n 1; until systemctl is-active --quiet multi-user.target; do sleep 1; done');
     return rig;
   }
 
@@ -99,19 +99,21 @@ export class NodeRig implements AsyncDisposable {
 
 interface Twin {
   readonly variant: string;
-  readonly name: string;
   readonly dir: string;
   readonly packages: readonly string[];
   readonly parameters: readonly string[];
 }
 
-/** A checkout of the same packages, whose one variant has some more of them, and is told some more. */
-async function makeTwin({ variant, name, dir, packages, parameters }: Twin): Promise<void> {
+/**
+ * A checkout of the same packages, whose one variant has some more of them, and is told some more. It has the same name, so that what
+ * both have in common is not made again.
+ */
+async function makeTwin({ variant, dir, packages, parameters }: Twin): Promise<void> {
   const text = parseDocument(await readFile(join(CHECKOUT, 'variants', variant, 'variant.yaml'), 'utf8'));
   add(text.get('packages'), packages);
   add(text.get('kernel-parameters'), parameters);
-  await mkdir(join(dir, 'variants', name), { recursive: true });
-  await writeFile(join(dir, 'variants', name, 'variant.yaml'), String(text));
+  await mkdir(join(dir, 'variants', variant), { recursive: true });
+  await writeFile(join(dir, 'variants', variant, 'variant.yaml'), String(text));
   await cp(join(CHECKOUT, 'Release.yaml'), join(dir, 'Release.yaml'));
   await symlink(join(CHECKOUT, 'packages'), join(dir, 'packages'));
 }
