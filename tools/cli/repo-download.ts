@@ -11,7 +11,9 @@ import { addressOf, openRepo, readRoots } from '../recipe/update-repo.ts';
 import { formatBytes, formatTable } from '../report/format.ts';
 import { downloadUpdate } from '../tuf/download.ts';
 import { localPath } from '../tuf/open-place.ts';
+import type { Place } from '../tuf/place.ts';
 import { newest } from '../tuf/roots.ts';
+import type { RootChain } from '../tuf/roots.ts';
 import type { FleetFlags } from './repo-flags.ts';
 import { surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
@@ -28,6 +30,7 @@ export async function download(session: Session, flags: DownloadFlags): Promise<
   const repo = await openRepo(flags, surroundingsOf(session));
   const address = addressOf(repo);
   const places = await placesOf(repo, fleet);
+  const roots = await readRoots(repo);
   const outDir =
     flags.out === undefined
       ? join(project.dir, 'build', 'downloads', `${fleet.arch}-${fleet.variant}`)
@@ -35,12 +38,8 @@ export async function download(session: Session, flags: DownloadFlags): Promise<
   const request = {
     fleet,
     place: places.metadata,
-    root: newest(await readRoots(repo)).bytes,
-    stateDir: join(
-      session.host.cacheDir,
-      'tuf',
-      createHash('sha256').update(places.metadata.address).digest('hex').slice(0, 16),
-    ),
+    root: newest(roots).bytes,
+    stateDir: join(session.host.cacheDir, 'tuf', memoryOf(places.metadata, roots)),
     version: flags.version,
     alsoNamed: (update: { readonly version: string; readonly images: { readonly boot: string } }) =>
       optionalTargets(fleet, update),
@@ -57,6 +56,11 @@ export async function download(session: Session, flags: DownloadFlags): Promise<
     files.map(({ name, size, fresh }) => [`  ${name}`, formatBytes(size), fresh ? 'was there' : '']),
   );
   session.result(`${variant.name} ${version} for ${fleet.arch}, in ${outDir}/\n${table}`, { ...fleet, version, files });
+}
+
+/** What was seen of a repository is remembered for its address and first root: another may come to the same address. */
+function memoryOf({ address }: Pick<Place, 'address'>, [first]: RootChain): string {
+  return createHash('sha256').update(address).update('\0').update(first.bytes).digest('hex').slice(0, 16);
 }
 
 function targetsOf(address: string): { address: string } | { dir: string } {
