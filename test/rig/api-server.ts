@@ -41,8 +41,8 @@ export class ApiServer implements AsyncDisposable {
 
   static async start(): Promise<ApiServer> {
     const rig = await Rig.create({});
-    await bringPrograms(rig, 'etcd', ['etcd']);
-    await bringPrograms(rig, 'kube-apiserver-1.21', ['kube-apiserver']);
+    await bringPrograms(rig.dir, 'etcd', ['etcd']);
+    await bringPrograms(rig.dir, 'kube-apiserver-1.21', ['kube-apiserver']);
     const tools = await SandboxRig.create('image');
     const authority = await Authority.create(rig.dir, tools.program('usr/bin/openssl'));
     const server = new ApiServer(rig, authority, await freePort());

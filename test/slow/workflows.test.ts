@@ -12,7 +12,7 @@ let rig: Rig;
 
 beforeAll(async () => {
   rig = await Rig.create({});
-  await bringPrograms(rig, 'actionlint', ['actionlint']);
+  await bringPrograms(rig.dir, 'actionlint', ['actionlint']);
 });
 
 afterAll(async () => await rig[Symbol.asyncDispose]());
