@@ -227,7 +227,11 @@ describe('what cannot be repacked', () => {
     expect(await refusal('metal-tiny', '--ca-bundle', join(rig.dir, 'half.pem'))).toContain(
       `/half.pem:${line}:1: error:`,
     );
-    expect(await refusal('metal-tiny', '--update-root', join(rig.dir, 'ca.pem'))).toContain('[tuf/');
+    await writeFile(join(rig.dir, 'cut.pem'), bundle.replace(/-----END CERTIFICATE-----\s*$/, ''));
+    const both = ['--ca-bundle', join(rig.dir, 'cut.pem'), '--update-root', join(rig.dir, 'ca.pem')];
+    const told = await refusal('metal-tiny', ...both);
+    expect(told).toContain('/cut.pem:1:1: error:');
+    expect(told).toContain('[tuf/');
     expect(await refusal('metal-ext', '--remove-parameter', 'loud')).toContain(
       'Cannot remove kernel parameter "loud": the image has quiet debug  [image/no-parameter]',
     );
