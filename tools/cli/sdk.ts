@@ -1,10 +1,12 @@
-import { Argument } from 'commander';
+import { Argument, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { looseContext } from '../graph/run-context.ts';
 import { runPhase } from '../recipe/workbench.ts';
 import { TOOL_ROOTS } from '../sdk/definition.ts';
 import type { ToolRootName } from '../sdk/definition.ts';
+import { HOSTS } from '../sdk/host.ts';
+import type { Host } from '../sdk/host.ts';
 import { toolRoot } from '../sdk/tool-root.ts';
 import { updateLock } from '../sdk/update.ts';
 import { example } from './help.ts';
@@ -31,12 +33,13 @@ export function addSdk(program: Command, run: RunVerb): void {
     .command('update')
     .description('Solve what a tool root asks for against the archive of today, and rewrite its lock')
     .addArgument(new Argument('[root]', 'which root').choices(TOOL_ROOTS).default('sdk'))
-    .addHelpText('after', example('sdk update', 'sdk update vm'))
-    .action((name: ToolRootName) =>
+    .addOption(new Option('--host <host...>', 'only for machines of these kinds').choices(HOSTS).default(HOSTS))
+    .addHelpText('after', example('sdk update', 'sdk update vm', 'sdk update --host arm64'))
+    .action((name: ToolRootName, { host: hosts }: { readonly host: readonly Host[] }) =>
       run(async (session) => {
         await using bench = await openBench(session);
         // What is locked may answer an older request: that is why one updates.
-        const last = toolRoot('sdk', { ...bench.supply, sandbox: bench.sandbox }, 'any-lock');
+        const last = toolRoot('sdk', { ...bench.supply, sandbox: bench.sandbox }, { rule: 'any-lock' });
         const result = await runPhase(bench, 'Prepare apt', last.tasks);
         const [tools] = last.layers(result);
         if (tools === undefined) throw new TypeError('a tool root has a layer');
@@ -47,12 +50,15 @@ export function addSdk(program: Command, run: RunVerb): void {
           mirrors: await bench.supply.mirrors(),
           now: new Date(),
         };
-        const lock = await updateLock(options, looseContext(work.path, bench.limits));
-        session.result(`Locked ${lock.packages.length} packages of "${name}" as of ${lock.date}`, {
-          name,
-          date: lock.date,
-          packages: lock.packages.length,
-        });
+        const locks = [];
+        for (const host of hosts) {
+          const { date, packages } = await updateLock({ ...options, host }, looseContext(work.path, bench.limits));
+          locks.push({ host, date, packages: packages.length });
+        }
+        const lines = locks.map(
+          ({ host, date, packages }) => `Locked ${packages} packages of "${name}" for ${host} as of ${date}`,
+        );
+        session.result(lines.join('\n'), { name, locks });
       }),
     );
 }

@@ -9,6 +9,8 @@ import type { Location } from '../errors.ts';
 import type { RunContext, Task } from '../graph/task.ts';
 import { actionTask } from '../sandbox/action-task.ts';
 import { filesTask } from '../sdk/files-task.ts';
+import { ownHost } from '../sdk/host.ts';
+import type { Host } from '../sdk/host.ts';
 import { stack, toolRoot } from '../sdk/tool-root.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 import type { TransferTask } from '../sources/offline.ts';
@@ -18,10 +20,6 @@ import { pinnedTask } from './pinned.ts';
 import type { GoWorkshop } from './pinned.ts';
 
 export const TOOLCHAINS_FILE = fileURLToPath(new URL('toolchains.yaml', import.meta.url));
-
-/** Go's word for a machine that compiles, by Node's. */
-export const GO_ARCHES = { x64: 'amd64', arm64: 'arm64' } as const;
-type GoArch = (typeof GO_ARCHES)[keyof typeof GO_ARCHES];
 
 const digest = z.string().regex(/^[0-9a-f]{128}$/, 'expected 128 lower-case hex digits (SHA-512)');
 const schema = z.record(z.string(), z.strictObject({ amd64: digest, arm64: digest }));
@@ -71,7 +69,7 @@ export class Toolchains {
   }
 
   #make(version: string, at: Location | undefined): Toolchain {
-    const arch = hostArch();
+    const arch = ownHost();
     const zip = zipTask({ version, arch, sha512: pinnedDigest(version, arch, at) }, this.root, this.#workshop);
     const tree = treeTask({ version, zip, zipName: zipName(version, arch) }, this.root, this.#workshop);
     const above: ToolRoot = { tasks: [tree], layers: (inputs) => [inputs.output(tree, TREE)] };
@@ -106,11 +104,11 @@ function treeTask({ version, zip, zipName: name }: Packed, root: ToolRoot, { san
 
 interface Zip {
   readonly version: string;
-  readonly arch: GoArch;
+  readonly arch: Host;
   readonly sha512: string;
 }
 
-export function zipName(version: string, arch: GoArch): string {
+export function zipName(version: string, arch: Host): string {
   return `go${version}.linux-${arch}.zip`;
 }
 
@@ -134,7 +132,7 @@ function zipTask({ version, arch, sha512 }: Zip, root: ToolRoot, workshop: GoWor
 
 interface ZipRequest {
   readonly version: string;
-  readonly arch: GoArch;
+  readonly arch: Host;
   /** Host paths of the tool root `go`. */
   readonly layers: readonly string[];
 }
@@ -156,7 +154,7 @@ export async function fetchZip(
   return join(outDirOf(context), zipName(version, arch));
 }
 
-export function readToolchains(): Readonly<Record<string, Readonly<Record<GoArch, string>>>> {
+export function readToolchains(): Readonly<Record<string, Readonly<Record<Host, string>>>> {
   const errors: BuildError[] = [];
   const manifest = readManifest(TOOLCHAINS_FILE, schema, errors);
   throwAll(errors);
@@ -164,7 +162,7 @@ export function readToolchains(): Readonly<Record<string, Readonly<Record<GoArch
   return manifest.value;
 }
 
-function pinnedDigest(version: string, arch: GoArch, at: Location | undefined): string {
+function pinnedDigest(version: string, arch: Host, at: Location | undefined): string {
   const known = readToolchains();
   const digests = known[version];
   if (digests !== undefined) return digests[arch];
@@ -173,9 +171,4 @@ function pinnedDigest(version: string, arch: GoArch, at: Location | undefined): 
     `Cannot compile with Go "${version}": expected one of ${Object.keys(known).join(', ')}`,
     { at, hint: `Name one of these, or pin it: npx tsx Makefile.ts sources pin-go ${version}` },
   );
-}
-
-function hostArch(): GoArch {
-  if (process.arch === 'x64' || process.arch === 'arm64') return GO_ARCHES[process.arch];
-  throw new BuildError('sdk/host-architecture', `Cannot run Go on "${process.arch}": expected x64 or arm64`);
 }

@@ -8,7 +8,10 @@ release=$(cat root/kit/kernel-devel/include/config/kernel.release)
 
 # The kit's own programs are all there is: /bin/sh, which starts their scripts, and the loader that starts /bin/sh.
 ln -s kit/toolchain/usr root/usr
-ln -s usr/lib64 root/lib64
+# The loader is named by the programs: /lib64/... on x86_64, /lib/... on aarch64.
+lib=lib64 platform=amd64
+if [ ! -e root/kit/toolchain/usr/lib64 ]; then lib=lib platform=arm64; fi
+ln -s usr/$lib root/$lib
 mkdir root/bin root/module
 ln -s ../usr/bin/.real/dash root/bin/sh
 ln -s ../usr/bin/.real/bash root/bin/bash
@@ -32,23 +35,23 @@ layer() { # layer PATH...: sets diff to the digest of its tar, blob to that of t
   blob=$(add layer.tar.gz)
   rm layer.tar
 }
-layer bin lib64 module tmp usr kit/toolchain
+layer bin $lib module tmp usr kit/toolchain
 first=$diff layers="{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:$blob\",\"size\":$size}"
 layer kit/kernel-devel kit/kmake
 layers="$layers,{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:$blob\",\"size\":$size}"
 
 created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
-# The programs run on x86_64, whatever they build for.
-printf '{"created":"%s","architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/bin:/bin"],"Entrypoint":["/kit/kmake"],"WorkingDir":"/module","Labels":{"org.opencontainers.image.title":"%s","org.opencontainers.image.version":"%s"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]},"history":[{"created":"%s","created_by":"toolchain"},{"created":"%s","created_by":"kernel-devel"}]}' \
-  "$created" "$name" "$release" "$first" "$diff" "$created" "$created" > config
+# The programs run on the machine that made them, whatever they build for.
+printf '{"created":"%s","architecture":"%s","os":"linux","config":{"Env":["PATH=/usr/bin:/bin"],"Entrypoint":["/kit/kmake"],"WorkingDir":"/module","Labels":{"org.opencontainers.image.title":"%s","org.opencontainers.image.version":"%s"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]},"history":[{"created":"%s","created_by":"toolchain"},{"created":"%s","created_by":"kernel-devel"}]}' \
+  "$created" "$platform" "$name" "$release" "$first" "$diff" "$created" "$created" > config
 size=$(stat -c %s config)
 config=$(add config)
 printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[%s]}' \
   "$config" "$size" "$layers" > manifest
 size=$(stat -c %s manifest)
 manifest=$(add manifest)
-printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"amd64","os":"linux"},"annotations":{"org.opencontainers.image.ref.name":"%s","io.containerd.image.name":"localhost/kmod-kit:%s"}}]}' \
-  "$manifest" "$size" "${name#kmod-kit-}" "${name#kmod-kit-}" > layout/index.json
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"%s","os":"linux"},"annotations":{"org.opencontainers.image.ref.name":"%s","io.containerd.image.name":"localhost/kmod-kit:%s"}}]}' \
+  "$manifest" "$size" "$platform" "${name#kmod-kit-}" "${name#kmod-kit-}" > layout/index.json
 printf '{"imageLayoutVersion":"1.0.0"}' > layout/oci-layout
 
 tar --sort=name --format=ustar --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX,go-w \

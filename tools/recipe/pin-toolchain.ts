@@ -4,7 +4,8 @@ import { parseDocument } from 'yaml';
 
 import { BuildError } from '../errors.ts';
 import { sha512Of } from '../go/pinned.ts';
-import { fetchZip, GO_ARCHES, TOOLCHAINS_FILE } from '../go/toolchain.ts';
+import { fetchZip, TOOLCHAINS_FILE } from '../go/toolchain.ts';
+import { HOSTS } from '../sdk/host.ts';
 import { looseContext } from '../graph/run-context.ts';
 import { runPhase } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
@@ -24,7 +25,7 @@ export async function pinToolchain(bench: Workbench, version: string): Promise<P
   const inputs = await runPhase(bench, 'Prepare Go', root.tasks);
   const layers = root.layers(inputs).map((layer) => bench.store.pathOf(layer));
   const digests: Record<string, string> = {};
-  for (const arch of Object.values(GO_ARCHES)) {
+  for (const arch of HOSTS) {
     await using work = bench.store.makeWorkDir();
     const zip = await fetchZip(
       { version, arch, layers },

@@ -18,9 +18,12 @@ import { parseTimes, wrapped } from './wrapper.ts';
  */
 export class BubblewrapSandbox implements Sandbox {
   readonly #store: Store;
+  readonly #launcher: Output | undefined;
 
-  constructor(store: Store) {
+  /** A launcher is a root to take bubblewrap from where this machine cannot start the one in the layers. */
+  constructor(store: Store, launcher?: Output) {
     this.#store = store;
+    this.#launcher = launcher;
   }
 
   async run(action: Action, context: RunContext): Promise<Outputs> {
@@ -64,7 +67,7 @@ export class BubblewrapSandbox implements Sandbox {
   }
 
   #program({ layers: [lowest] }: Action): string[] {
-    return programOf(this.#store.pathOf(lowestLayer(lowest)), 'usr/bin/bwrap');
+    return programOf(this.#store.pathOf(this.#launcher ?? lowestLayer(lowest)), 'usr/bin/bwrap');
   }
 }
 

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { BuildError } from '../errors.ts';
 import type { RunContext } from '../graph/task.ts';
 import { runOnline } from '../sandbox/online.ts';
+import type { Host } from './host.ts';
 
 /** The root's apt with directories of its own: it knows nothing of the host's packages, nor the host of it. */
 export interface Apt {
   /** Host path of a tool root that has apt. */
   readonly root: string;
+  /** Whose packages are solved for: apt looks at lists only, so any apt can. */
+  readonly host: Host;
   /** Host path, shown to apt as `APT`. */
   readonly dir: string;
 }
@@ -16,14 +19,11 @@ export interface Apt {
 const APT = '/slipway/apt';
 
 /** Nothing is installed, so that everything is solved for; only what is asked for and what that needs comes. */
-const CONFIGURATION = `
-Dir::State "${APT}/state";
+const CONFIGURATION = `Dir::State "${APT}/state";
 Dir::State::status "${APT}/state/status";
 Dir::Cache "${APT}/cache";
 Dir::Log "${APT}/log";
 Dir::Etc "${APT}/etc";
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
@@ -39,7 +39,7 @@ export function sourceLine(base: string, suite: string): string {
   return `deb [signed-by=${KEYRING}] ${base} ${suite} main\n`;
 }
 
-export async function prepareApt({ dir }: Apt, sourcesList: string): Promise<void> {
+export async function prepareApt({ dir, host }: Apt, sourcesList: string): Promise<void> {
   for (const folder of [
     'etc/apt.conf.d',
     'etc/preferences.d',
@@ -50,7 +50,10 @@ export async function prepareApt({ dir }: Apt, sourcesList: string): Promise<voi
   ]) {
     await mkdir(join(dir, folder), { recursive: true });
   }
-  await writeFile(join(dir, 'apt.conf'), CONFIGURATION);
+  await writeFile(
+    join(dir, 'apt.conf'),
+    `APT::Architecture "${host}";\nAPT::Architectures { "${host}"; };\n${CONFIGURATION}`,
+  );
   await writeFile(join(dir, 'state/status'), '');
   await writeFile(join(dir, 'etc/sources.list'), sourcesList);
 }
@@ -59,7 +62,11 @@ export async function prepareApt({ dir }: Apt, sourcesList: string): Promise<voi
  * Runs apt-get and gives what it printed. It has the network.
  * @throws BuildError sdk/apt-failed
  */
-export async function runApt({ root, dir }: Apt, args: readonly string[], context: RunContext): Promise<string> {
+export async function runApt(
+  { root, dir }: Pick<Apt, 'root' | 'dir'>,
+  args: readonly string[],
+  context: RunContext,
+): Promise<string> {
   const lines: string[] = [];
   const command = {
     argv: ['/usr/bin/apt-get', ...args],

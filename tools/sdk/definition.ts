@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url';
 
 import { readManifest } from '../config/yaml.ts';
 import { BuildError, throwAll } from '../errors.ts';
+import type { Host } from './host.ts';
 import { lockSchema } from './lock.ts';
 import type { Lock } from './lock.ts';
-import { requestSchema } from './request.ts';
+import { requestOf, requestSchema } from './request.ts';
 import type { Request } from './request.ts';
 
 export const TOOL_ROOTS = ['sdk', 'image', 'go', 'vm', 'hsm', 'kit', 'peers', 'crates'] as const;
@@ -14,23 +15,29 @@ export function requestFile(name: ToolRootName): string {
   return fileURLToPath(new URL(`${name}.yaml`, import.meta.url));
 }
 
-export function lockFile(name: ToolRootName): string {
-  return fileURLToPath(new URL(`${name}.lock.yaml`, import.meta.url));
+/** A tool root as one kind of host has it. */
+export interface HostRoot {
+  readonly name: ToolRootName;
+  readonly host: Host;
+}
+
+export function lockFile({ name, host }: HostRoot): string {
+  return fileURLToPath(new URL(`${name}.${host}.lock.yaml`, import.meta.url));
 }
 
 /** @throws BuildError config/... */
-export function readRequest(name: ToolRootName): Request {
+export function readRequest({ name, host }: HostRoot): Request {
   const errors: BuildError[] = [];
   const request = readManifest(requestFile(name), requestSchema, errors);
   throwAll(errors);
   if (request === undefined) throw new TypeError('a request without complaints has a value');
-  return request.value;
+  return requestOf(request.value, host);
 }
 
 /** @throws BuildError config/... */
-export function readLock(name: ToolRootName): Lock {
+export function readLock(root: HostRoot): Lock {
   const errors: BuildError[] = [];
-  const lock = readManifest(lockFile(name), lockSchema, errors);
+  const lock = readManifest(lockFile(root), lockSchema, errors);
   throwAll(errors);
   if (lock === undefined) throw new TypeError('a lock without complaints has a value');
   return lock.value;
@@ -44,24 +51,24 @@ export type LockRule = 'answers-request' | 'any-lock';
  * @throws BuildError config/..., sdk/stale-lock
  */
 export function readDefinition(
-  name: ToolRootName,
+  root: HostRoot,
   rule: LockRule = 'answers-request',
 ): { readonly request: Request; readonly lock: Lock } {
-  const request = readRequest(name);
-  const lock = readLock(name);
+  const request = readRequest(root);
+  const lock = readLock(root);
   if (rule === 'any-lock') return { request, lock };
   const asked = new Set(lock.asked);
   const missing = request.packages.filter((wanted) => !asked.has(wanted));
   if (missing.length > 0 || asked.size !== new Set(request.packages).size || lock.suite !== request.suite)
-    throw stale(name, missing);
+    throw stale(root, missing);
   return { request, lock };
 }
 
-function stale(name: ToolRootName, missing: readonly string[]): BuildError {
+function stale(root: HostRoot, missing: readonly string[]): BuildError {
   const finding =
     missing.length === 0 ? 'its lock was made for another request' : `its lock was made without ${missing.join(', ')}`;
-  return new BuildError('sdk/stale-lock', `Cannot make tool root "${name}": ${finding}`, {
-    at: { file: lockFile(name), line: 1, column: 1 },
-    hint: `Run: npx tsx Makefile.ts sdk update ${name}`,
+  return new BuildError('sdk/stale-lock', `Cannot make tool root "${root.name}": ${finding}`, {
+    at: { file: lockFile(root), line: 1, column: 1 },
+    hint: `Run: npx tsx Makefile.ts sdk update ${root.name}`,
   });
 }

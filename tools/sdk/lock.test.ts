@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { lockFile, readDefinition, TOOL_ROOTS } from './definition.ts';
+import { HOSTS } from './host.ts';
 import { lockSchema, printLock } from './lock.ts';
-import { requestSchema } from './request.ts';
+import { requestOf, requestSchema } from './request.ts';
 import { lockOf, parseSolution } from './solution.ts';
 
 const DIGEST = 'ab'.repeat(32);
@@ -40,7 +41,7 @@ test('parseSolution() refuses a weaker digest', () => {
 });
 
 test('printLock() is read back as it was, one line per package, whatever their order was', () => {
-  const request = requestSchema.parse({ suite: 'trixie', packages: ['zlib1g', 'bash'] });
+  const request = requestOf(requestSchema.parse({ suite: 'trixie', packages: ['zlib1g', 'bash'] }), 'amd64');
   const packages = parseSolution(SOLUTION);
   const now = new Date('2026-01-31T12:34:56.789Z');
   const text = printLock(lockOf(request, packages, now));
@@ -62,19 +63,21 @@ test('printLock() is read back as it was, one line per package, whatever their o
   `);
 });
 
-describe.each(TOOL_ROOTS)('the tool root "%s"', (name) => {
+const ROOTS = TOOL_ROOTS.flatMap((name) => HOSTS.map((host) => ({ name, host })));
+
+describe.each(ROOTS)('the tool root "$name" of $host', (root) => {
   test('has a lock that answers its request, written as sdk update writes it', () => {
-    const { lock } = readDefinition(name);
-    expect(printLock(lock)).toBe(readFileSync(lockFile(name), 'utf8'));
+    const { lock } = readDefinition(root);
+    expect(printLock(lock)).toBe(readFileSync(lockFile(root), 'utf8'));
   });
 
   test('has what unpacks it', () => {
-    const names = readDefinition(name).lock.packages.map((locked) => locked.name);
+    const names = readDefinition(root).lock.packages.map((locked) => locked.name);
     expect(names).toEqual(expect.arrayContaining(['base-files', 'bash', 'bubblewrap', 'coreutils', 'dpkg', 'tar']));
   });
 
   test('names no package twice', () => {
-    const names = readDefinition(name).lock.packages.map((locked) => locked.name);
+    const names = readDefinition(root).lock.packages.map((locked) => locked.name);
     expect(new Set(names).size).toBe(names.length);
   });
 });

@@ -1,6 +1,8 @@
 import { Document, isMap, visit } from 'yaml';
 import { z } from 'zod';
 
+import { HOSTS } from './host.ts';
+
 const poolPath = z
   .string()
   .regex(
@@ -11,13 +13,13 @@ const poolPath = z
 const lockedPackage = z.strictObject({
   name: z.string().min(1),
   version: z.string().min(1),
-  arch: z.enum(['amd64', 'all']),
+  arch: z.enum([...HOSTS, 'all']),
   path: poolPath,
   size: z.int().positive(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits (SHA-256)'),
 });
 
-/** tools/sdk/<root>.lock.yaml: every package of a root, pinned. */
+/** tools/sdk/<root>.<host>.lock.yaml: every package of a root, pinned. */
 export const lockSchema = z.strictObject({
   /** What was asked for when this was solved, so that a lock older than its request is noticed. */
   suite: z.string(),

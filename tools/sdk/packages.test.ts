@@ -14,6 +14,7 @@ import { file, UnrulyServer } from '../sources/unruly-server.ts';
 import type { Lock } from './lock.ts';
 import { fetchPackages } from './packages.ts';
 
+const SDK = { name: 'sdk', host: 'amd64' } as const;
 const NAMES = Array.from({ length: 20 }, (_, index) => `p${index}`);
 
 let dir: string;
@@ -77,7 +78,7 @@ test('packages come from the mirror, and those it lacks from the snapshot of the
   const [gone = '', ...there] = NAMES;
   for (const name of there) server.on(`/debian/${pathOf(name)}`, file(contentOf(name)));
   server.on(`/snap/archive/debian/20260131T120000Z/${pathOf(gone)}`, file(contentOf(gone)));
-  const packages = await fetchPackages('sdk', { lock: lockFor(NAMES), supply: supply() }, context());
+  const packages = await fetchPackages(SDK, { lock: lockFor(NAMES), supply: supply() }, context());
   expect(packages.map(({ deb }) => readFileSync(store.pathOf(deb), 'utf8'))).toEqual(
     NAMES.map((name) => `package ${name}`),
   );
@@ -87,21 +88,21 @@ test('packages come from the mirror, and those it lacks from the snapshot of the
 
 test('a new lock fetches what changed alone', async () => {
   for (const name of NAMES) server.on(`/debian/${pathOf(name)}`, file(contentOf(name)));
-  await fetchPackages('sdk', { lock: lockFor(NAMES.slice(1)), supply: supply() }, context());
+  await fetchPackages(SDK, { lock: lockFor(NAMES.slice(1)), supply: supply() }, context());
   server.requests.length = 0;
-  await fetchPackages('sdk', { lock: lockFor(NAMES), supply: supply() }, context());
+  await fetchPackages(SDK, { lock: lockFor(NAMES), supply: supply() }, context());
   expect(server.requests).toEqual([`GET /debian/${pathOf('p0')}`]);
 });
 
 test('one package that cannot be had ends the others and is named', async () => {
   for (const name of NAMES.slice(1)) server.on(`/debian/${pathOf(name)}`, file(contentOf(name)));
-  const fetching = fetchPackages('sdk', { lock: lockFor(NAMES), supply: supply() }, context());
+  const fetching = fetchPackages(SDK, { lock: lockFor(NAMES), supply: supply() }, context());
   const message = `Cannot fetch "p0_1_all.deb": ${server.origin}/debian/${pathOf('p0')} answered 404 Not Found`;
   await expect(fetching).rejects.toMatchObject({ code: 'source/absent', message });
 });
 
 test('without the network the missing are named, and no socket is opened', async () => {
-  const fetching = fetchPackages('sdk', { lock: lockFor(NAMES), supply: supply('offline') }, context());
+  const fetching = fetchPackages(SDK, { lock: lockFor(NAMES), supply: supply('offline') }, context());
   const shown = 'p0_1_all.deb, p1_1_all.deb, p2_1_all.deb, p3_1_all.deb and 16 more';
   const message = `Cannot fetch the packages of tool root "sdk": the network is off, and the store lacks ${shown}`;
   await expect(fetching).rejects.toMatchObject({ code: 'source/offline', message });

@@ -13,7 +13,7 @@ import { OFFLINE_HINT } from '../sources/offline.ts';
 import { partsDirOf } from '../sources/supply.ts';
 import type { Supply } from '../sources/supply.ts';
 import { lockFile } from './definition.ts';
-import type { ToolRootName } from './definition.ts';
+import type { HostRoot } from './definition.ts';
 import type { Lock, LockedPackage } from './lock.ts';
 
 /** More than a mirror's round trip can hide, fewer than it minds. */
@@ -37,7 +37,7 @@ interface Errand {
  * @throws BuildError source/...
  */
 export async function fetchPackages(
-  root: ToolRootName,
+  root: HostRoot,
   { lock, supply }: Errand,
   context: RunContext,
 ): Promise<readonly FetchedPackage[]> {
@@ -108,12 +108,12 @@ function outputOf({ sha256, size }: LockedPackage): Output {
   return { type: 'file', digest: { hash: parseSha256(sha256), size } };
 }
 
-export function offline(root: ToolRootName, missing: readonly LockedPackage[]): BuildError {
+export function offline(root: HostRoot, missing: readonly LockedPackage[]): BuildError {
   const names = missing.map(({ path }) => basename(path));
   const shown = names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
   return new BuildError(
     'source/offline',
-    `Cannot fetch the packages of tool root "${root}": the network is off, and the store lacks ${shown}`,
+    `Cannot fetch the packages of tool root "${root.name}": the network is off, and the store lacks ${shown}`,
     {
       at: { file: lockFile(root), line: 1, column: 1 },
       hint: OFFLINE_HINT,

@@ -10,6 +10,7 @@ import { prepareApt, runApt, sourceLine } from './apt.ts';
 import type { Apt } from './apt.ts';
 import { lockFile, readLock, readRequest } from './definition.ts';
 import type { ToolRootName } from './definition.ts';
+import type { Host } from './host.ts';
 import { printLock } from './lock.ts';
 import type { Lock, LockedPackage } from './lock.ts';
 import type { Request } from './request.ts';
@@ -17,6 +18,8 @@ import { lockOf, momentOf, parseSolution } from './solution.ts';
 
 export interface UpdateOptions {
   readonly name: ToolRootName;
+  /** Whose programs are solved for. */
+  readonly host: Host;
   /** Host path of the `sdk` root as it is now: apt runs from it. */
   readonly root: string;
   readonly mirrors: Mirrors;
@@ -24,17 +27,21 @@ export interface UpdateOptions {
 }
 
 /** Solves a request against what the archive holds today, and writes its lock. */
-export async function updateLock({ name, root, mirrors, now }: UpdateOptions, context: RunContext): Promise<Lock> {
-  const request = readRequest(name);
-  const apt = { root, dir: join(context.workDir, 'apt') };
+export async function updateLock(
+  { name, host, root, mirrors, now }: UpdateOptions,
+  context: RunContext,
+): Promise<Lock> {
+  const request = readRequest({ name, host });
+  const apt = { root, host, dir: join(context.workDir, `apt-${host}`) };
   const solved = lockOf(request, await solve(request, { apt, mirrors, now }, context), now);
-  const before = existsSync(lockFile(name)) ? readLock(name) : undefined;
+  const file = lockFile({ name, host });
+  const before = existsSync(file) ? readLock({ name, host }) : undefined;
   // The archive still has what was locked: then the moment of that lock is as good, and the file stays as it is.
   const same = before !== undefined && isDeepStrictEqual(sorted(before), sorted(solved));
   const lock = same ? { ...solved, date: before.date } : solved;
-  const aside = `${lockFile(name)}.part`;
+  const aside = `${file}.part`;
   await writeFile(aside, printLock(lock));
-  await rename(aside, lockFile(name));
+  await rename(aside, file);
   return lock;
 }
 

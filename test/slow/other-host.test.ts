@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+
+import { runHere } from '../rig/here.ts';
+import { buildAsArm64 } from '../rig/other-host.ts';
+import { CHECKOUT } from '../rig/rig.ts';
+
+const result = z.object({
+  type: z.literal('result'),
+  data: z.object({ rpms: z.array(z.object({ file: z.string(), sha256: z.string() })) }),
+});
+
+/** As near to an arm64 host as a machine of another kind gets: the SDK of its lock, the programs of which an emulator runs. */
+test.each(['x86_64', 'aarch64'] as const)('an arm64 host builds the same packages for %s', async (arch) => {
+  const theirs = await buildAsArm64('zlib', arch);
+  const { stdout } = await runHere(CHECKOUT, ['build', '--package', 'zlib', '--arch', arch, '--json']);
+  const { rpms } = result.parse(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).data;
+  expect(theirs).toEqual(Object.fromEntries(rpms.map(({ file, sha256 }) => [file, sha256])));
+});
