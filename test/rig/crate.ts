@@ -7,6 +7,7 @@ import type { Inputs, Output, RunContext, Task } from '../../tools/graph/task.ts
 import { actionTask } from '../../tools/sandbox/action-task.ts';
 import { runOnline } from '../../tools/sandbox/online.ts';
 import { openTestRoot, type TestRoot } from './peers/root.ts';
+import { PROGRAM, programTask } from './program-task.ts';
 
 /** A program that others publish as source on crates.io. */
 export interface Crate {
@@ -35,9 +36,9 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
  */
 export async function bringCrate(crate: Crate): Promise<string> {
   await using opened = await openTestRoot('crates');
-  const task = compileTask(crate, opened);
-  const built = await opened.build([task]);
-  return opened.store.pathOf(built.output(task, programName(crate)));
+  const name = programName(crate);
+  const task = programTask(compileTask(crate, opened), name, opened.store);
+  return join(opened.store.pathOf((await opened.build([task])).output(task, PROGRAM)), name);
 }
 
 function programName({ name, program = name }: Crate): string {

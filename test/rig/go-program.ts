@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 import { sourceFileName, type GoSource } from '../../tools/config/package.ts';
 import { bundleTask } from '../../tools/go/bundle.ts';
@@ -7,6 +8,7 @@ import { Toolchains } from '../../tools/go/toolchain.ts';
 import { actionTask } from '../../tools/sandbox/action-task.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { openTestRoot } from './peers/root.ts';
+import { PROGRAM, programTask } from './program-task.ts';
 
 /** A Go program of others that we do not ship, pinned as those are that we do. */
 export interface GoProgram extends Omit<GoSource['go'], 'packages' | 'pins'> {
@@ -36,7 +38,7 @@ export async function bringGoProgram({ package: path, sha512, ...module }: GoPro
   const source: GoSource = { go: { ...module, packages: [path], pins: {} }, sha512 };
   const bundle = bundleTask(source, { workshop, toolchain, at });
   const name = path.split('/').at(-1) ?? path;
-  const program = actionTask({
+  const compile = actionTask({
     sandbox,
     id: `go-program/${name}`,
     title: `Compile ${name} ${module.version}`,
@@ -50,5 +52,6 @@ export async function bringGoProgram({ package: path, sha512, ...module }: GoPro
       outputs: { type: 'named', names: { [name]: 'file' } },
     }),
   });
-  return store.pathOf((await opened.build([program])).output(program, name));
+  const program = programTask(compile, name, store);
+  return join(store.pathOf((await opened.build([program])).output(program, PROGRAM)), name);
 }

@@ -1,6 +1,8 @@
 import { copyFile, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { parseDocument } from 'yaml';
+
 import { programSignature, programToBeSigned } from '../../tools/secure-boot/authenticode.ts';
 import { withoutSignatures, withSignature } from '../../tools/secure-boot/pe.ts';
 import { readProfile } from '../../tools/secure-boot/profile.ts';
@@ -14,6 +16,13 @@ import { makeFlash } from './vm-root.ts';
 /** By the same name: what no key reaches, such as the kernel-module kit, is the same as without. */
 const VARIANT = 'metal-dev';
 
+export interface SecureBootOptions {
+  /** Flags by which the image is changed once it is built, and signed by another profile, "stranger". */
+  readonly repack?: readonly string[];
+  /** What the kernel is told besides. */
+  readonly parameters?: readonly string[];
+}
+
 /** metal-dev with a signed boot chain, in a checkout and with keys of its own, and machines whose firmware knows those keys. */
 export class SecureBootRig implements AsyncDisposable {
   readonly checkout: Rig;
@@ -26,11 +35,11 @@ export class SecureBootRig implements AsyncDisposable {
     this.#variables = parts.variables;
   }
 
-  /** `repack`: flags by which the image is changed once it is built, and signed by another profile, "stranger". */
-  static async create({ repack }: { readonly repack?: readonly string[] } = {}): Promise<SecureBootRig> {
-    const variant = await readFile(join(CHECKOUT, 'variants', 'metal-dev', 'variant.yaml'), 'utf8');
-    const image = 'image:\n  features: { uefi-secure-boot: true }\n';
-    const checkout = await Rig.create({ [`variants/${VARIANT}/variant.yaml`]: variant.replace('image:\n', image) });
+  static async create({ repack, parameters = [] }: SecureBootOptions = {}): Promise<SecureBootRig> {
+    const variant = parseDocument(await readFile(join(CHECKOUT, 'variants', VARIANT, 'variant.yaml'), 'utf8'));
+    variant.setIn(['image', 'features', 'uefi-secure-boot'], true);
+    for (const parameter of parameters) variant.addIn(['kernel-parameters'], parameter);
+    const checkout = await Rig.create({ [`variants/${VARIANT}/variant.yaml`]: String(variant) });
     await symlink(join(CHECKOUT, 'packages'), join(checkout.dir, 'packages'));
     await copyFile(join(CHECKOUT, 'Release.yaml'), join(checkout.dir, 'Release.yaml'));
     await checkout.succeed('sbkeys', 'generate');
@@ -46,14 +55,14 @@ export class SecureBootRig implements AsyncDisposable {
     return await this.#boot.copy();
   }
 
-  /** With Secure Boot enforced. */
-  async boot(disk?: Drive): Promise<Machine> {
-    return await this.#boot.boot('secure-boot', disk, { variables: this.#variables });
+  /** With Secure Boot enforced; `more` disks come behind. */
+  async boot(disk?: Drive, more: readonly Drive[] = []): Promise<Machine> {
+    return await this.#boot.boot('secure-boot', disk, { variables: this.#variables, more });
   }
 
   /** With firmware that asks nobody. */
-  async bootFreely(disk?: Drive): Promise<Machine> {
-    return await this.#boot.boot('uefi', disk);
+  async bootFreely(disk?: Drive, more: readonly Drive[] = []): Promise<Machine> {
+    return await this.#boot.boot('uefi', disk, { more });
   }
 
   /** Changes a file of the boot partition. */

@@ -1,4 +1,4 @@
-import { chmod, copyFile, readdir, readFile, realpath, stat, truncate } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import type { Action } from '../../tools/sandbox/action.ts';
 import { fetchTask } from '../../tools/sources/fetch.ts';
 import { findMirrors } from '../../tools/sources/mirrors.ts';
 import { BootRig } from '../rig/boot-rig.ts';
+import { buildWithKit, carry } from '../rig/kit-module.ts';
 import { CHECKOUT } from '../rig/rig.ts';
 import { SandboxRig } from '../rig/sandbox-rig.ts';
 
@@ -46,7 +47,7 @@ async function fetchFalco(): Promise<Output> {
 
 /** What CMake would make of the driver's templates. */
 const CONFIGURE = `
-cd falco/driver
+cd driver
 sed 's/@DRIVER_NAME@/scap/; s/@KBUILD_FLAGS@//' Makefile.in > Makefile
 IFS=. read -r a b c < API_VERSION; IFS=. read -r d e f < SCHEMA_VERSION
 sed "s/\\\${PPM_API_CURRENT_VERSION_MAJOR}/$a/; s/\\\${PPM_API_CURRENT_VERSION_MINOR}/$b/; s/\\\${PPM_API_CURRENT_VERSION_PATCH}/$c/
@@ -57,7 +58,7 @@ for test in configure/*/; do
   cp configure/Makefile configure/build.sh $test
   sed "s/@CONFIGURE_MODULE@/$name/g" configure/Makefile.inc.in > $test/Makefile.inc
 done
-cd ../..`;
+cd ..`;
 
 const LATEST = join(CHECKOUT, 'build', 'images', 'x86_64-metal-dev', 'latest');
 
@@ -66,32 +67,18 @@ async function keep(file: string): Promise<Output> {
 }
 
 test("Falco's driver builds from the kit alone, and loads in the image of that build", async () => {
-  const kit = await keep('slipway-metal-dev-x86_64-kmod-kit.tar.xz');
-  const { result, task } = await elsewhere.run({
-    argv: [
-      'bash',
-      '-euc',
-      `if command -v gcc || command -v make; then exit 1; fi
-tar -xf /slipway/in/kit; cd kmod-kit-*-x86_64; kit=$PWD; cd ..
-mkdir falco; "$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x -C falco --strip-components 1
+  const file = await buildWithKit(elsewhere, {
+    kit: join(LATEST, 'slipway-metal-dev-x86_64-kmod-kit.tar.xz'),
+    script: `"$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x --strip-components 1
 ${CONFIGURE}
-"$kit/kmake" -C falco/driver -j"$SLIPWAY_CORES"
-"$kit/toolchain/usr/bin/strip" --strip-debug falco/driver/scap.ko
-cp falco/driver/scap.ko /slipway/out/scap.ko`,
-    ],
-    inputs: { '/slipway/in/kit': kit, '/slipway/in/falco': await fetchFalco() },
-    outputs: { type: 'named', names: { 'scap.ko': 'file' } },
+"$kit/kmake" -C driver -j"$SLIPWAY_CORES"`,
+    file: 'driver/scap.ko',
+    inputs: { '/slipway/in/falco': await fetchFalco() },
   });
-  if (result.outcomes.get(task.id)?.type !== 'built') throw new Error(elsewhere.lines.slice(-40).join('\n'));
-  // A disk of its own carries it in, and is a whole number of sectors.
-  const module = join(await boot.makeDir(), 'scap.ko');
-  await copyFile(elsewhere.store.pathOf(result.output(task, 'scap.ko')), module);
-  await chmod(module, 0o600);
-  const { size } = await stat(module);
-  await truncate(module, Math.ceil(size / 4096) * 4096);
-  await using machine = await boot.boot('uefi', undefined, { more: [{ path: module, form: 'raw' }] });
+  const { drive, bytes } = await carry(file, await boot.makeDir(), 'scap.ko');
+  await using machine = await boot.boot('uefi', undefined, { more: [drive] });
   await machine.waitForShell(BOOT_MS);
-  const load = `dmesg -n 1 && head -c ${size} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
+  const load = `dmesg -n 1 && head -c ${bytes} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
   expect(await machine.run(load, BOOT_MS)).toEqual({ status: 0, output: '0.20.0\n/dev/scap0' });
 });
 

@@ -11,7 +11,7 @@ import { fileNameOf, parseEnvelope, snapshotSchema, targetsSchema, timestampSche
 import type { MetaFile, Signed, Snapshot, Targets, Timestamp } from './metadata.ts';
 import type { Place } from './place.ts';
 import { SignedRole } from './role.ts';
-import { followRoots, newest } from './roots.ts';
+import { followRoots, newest, newestAt } from './roots.ts';
 import type { RootChain } from './roots.ts';
 import { authorityOf, delegatedAuthority } from './trust.ts';
 import type { Authority } from './trust.ts';
@@ -44,7 +44,7 @@ const MAX_DELEGATIONS = 256;
  */
 export async function loadRepository(place: Place, options: LoadOptions): Promise<LoadedRepository | 'absent'> {
   const roots = await followRoots(options.trusted, place);
-  const root = newest(roots).signed;
+  const root = (await newestAt(place, roots)).signed;
   assertFresh(newest(roots), options);
   const found = await place.read('timestamp.json', TIMESTAMP_MAX_BYTES);
   if (found === undefined) return await assertNothing(place);
