@@ -1,5 +1,5 @@
 /** Verbs that change what is published: each says what hosts would do, and asks. */
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 
 import semver from 'semver';
 
@@ -28,10 +28,12 @@ import { startOf } from './repo-create.ts';
 import type { FleetFlags } from './repo-flags.ts';
 import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
+import { describeSigning, describeWaiting } from './tell-signing.ts';
 
 export interface EditFlags extends FleetFlags {
   readonly expiration: string;
   readonly yes?: boolean;
+  readonly signLater?: string;
 }
 
 interface Opened {
@@ -75,8 +77,15 @@ async function propose(
     verb: proposal.verb,
     ...(proposal.targets === undefined ? {} : { targets: proposal.targets }),
   };
-  const options = { expiration: readExpirationPolicy(flags.expiration), now, signal: session.signal };
-  const { dir, repository } = await writeEdit(repo, published, { edit, options });
+  const signLater = flags.signLater === undefined ? undefined : resolve(flags.signLater);
+  const options = { expiration: readExpirationPolicy(flags.expiration), now, signLater, signal: session.signal };
+  const written = await writeEdit(repo, published, { edit, options });
+  if (written.state === 'waiting') {
+    const { text, json } = describeWaiting(written);
+    const lines = [proposal.title, effect, text, describeSigning(session, flags.signLater ?? '')];
+    return session.result(lines.join('\n'), { ...json, verb: proposal.verb, downgrades: down });
+  }
+  const { dir, repository } = written;
   const lines = [
     proposal.title,
     effect,

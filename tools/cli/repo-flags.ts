@@ -9,6 +9,30 @@ import type { RepoOptions, RepoSurroundings } from '../recipe/update-repo.ts';
 import { keyContextOf } from './key-context.ts';
 import type { Session } from './session.ts';
 
+export const EXPIRATION = [
+  '--expiration <policy>',
+  'how long the metadata is good for: default, or a file',
+  'default',
+] as const;
+export const WAVES = [
+  '--waves <policy>',
+  'how the update reaches the fleet: default, accelerated, ohno, slow-roll, or a file',
+  'default',
+] as const;
+export const SMOOTH = [
+  '--smooth',
+  'let hosts come one after the other, not in a burst at the end of each wave',
+] as const;
+export const START = [
+  '--start <when>',
+  'when the release starts: a moment, or an offset such as "2 hours"; now unless told',
+] as const;
+export const ALL = ['--all', 'every repository of Infra.yaml, for every variant and architecture'] as const;
+export const SIGN_LATER = [
+  '--sign-later <folder>',
+  'where keys are not at hand, write what they have to sign to a folder, and go on when "repo sign --from" brings it back',
+] as const;
+
 /** Which repository a verb is about. */
 export type RepoFlags = RepoOptions;
 

@@ -5,18 +5,16 @@ import { readInfra } from '../config/read-infra.ts';
 import { BuildError, Drift } from '../errors.ts';
 import { runErrand } from '../recipe/errand.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
-import { openPublished, placesOf, publishedFleets, renew } from '../recipe/published.ts';
+import { placesOf, publishedFleets } from '../recipe/published.ts';
 import { openRepo, readRoots } from '../recipe/update-repo.ts';
 import type { UpdateRepo } from '../recipe/update-repo.ts';
 import { formatBytes, formatTable } from '../report/format.ts';
-import type { Kept } from '../tuf/editor.ts';
 import { loadRepository } from '../tuf/load.ts';
 import type { Fleet } from '../tuf/manifest.ts';
 import { newest } from '../tuf/roots.ts';
-import { readExpirationPolicy } from '../tuf/policies.ts';
 import { validateRepository } from '../tuf/validate.ts';
 import type { FleetFlags } from './repo-flags.ts';
-import { publishCommand, surroundingsOf } from './repo-flags.ts';
+import { surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
 
 export interface TendFlags extends FleetFlags {
@@ -137,31 +135,4 @@ function expiryFinding({ repository, role, expires, state }: Expiry): BuildError
     `Cannot rely on ${repository}: ${finding}`,
     { hint },
   );
-}
-
-export interface RefreshFlags extends TendFlags {
-  readonly expiration: string;
-  readonly allowExpired?: boolean;
-  readonly keep?: Exclude<Kept, 'none'>;
-}
-
-export async function refresh(session: Session, flags: RefreshFlags): Promise<void> {
-  const now = new Date();
-  const options = { expiration: readExpirationPolicy(flags.expiration), now, signal: session.signal };
-  const written: { repository: string; dir: string; expires: string }[] = [];
-  for (const { repo, fleet } of await wardsOf(session, flags)) {
-    const published = await openPublished(repo, fleet, {
-      expiry: flags.allowExpired === true ? 'ignore' : 'enforce',
-      now,
-    });
-    const { dir, repository } = await renew(repo, published, { fleet, kept: flags.keep ?? 'none', options });
-    written.push({
-      repository: `${repo.name}: ${fleet.variant} for ${fleet.arch}`,
-      dir,
-      expires: repository.timestamp.signed.expires,
-    });
-  }
-  const table = formatTable(written.map(({ repository, expires }) => [repository, `good until ${expires}`]));
-  const commands = written.map(({ dir }) => `Publish it: ${publishCommand(session, dir, flags)}`);
-  session.result([table, ...commands].join('\n'), { written });
 }

@@ -8,13 +8,14 @@ import { BuildError } from '../errors.ts';
 import type { KeyContext } from '../keys/service-key.ts';
 import type { EventSink } from '../graph/events.ts';
 import { devRepository, ensureDevRepository } from '../tuf/dev-repository.ts';
-import type { Kept, Signers } from '../tuf/editor.ts';
+import type { Signers } from '../tuf/editor.ts';
 import { fetchFirstRoot } from '../tuf/fetch-root.ts';
 import { joinAddress, openPlace } from '../tuf/open-place.ts';
 import { openSigners } from '../tuf/open-signer.ts';
 import type { Place } from '../tuf/place.ts';
 import { readRootDirectory } from '../tuf/roots.ts';
 import type { RootChain } from '../tuf/roots.ts';
+import type { IfLacking } from '../tuf/write-edition.ts';
 
 export const DEFAULT_REPO = 'default';
 
@@ -172,8 +173,14 @@ export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise
   });
 }
 
-export async function openSignersOf({ signing, keys }: UpdateRepo, kept?: Kept): Promise<Signers> {
-  return await openSigners(signing, keys, kept);
+/** The keys of a repository, opened where they are asked for. Where a role may wait for signatures, those of it may be elsewhere. */
+export function signersOf({ signing, keys }: UpdateRepo, { type }: Pick<IfLacking, 'type'>): Signers {
+  return openSigners(signing, keys, type === 'wait' ? 'skip' : 'fail');
+}
+
+/** `folder`: what waits for signatures is written there; without one, lacking keys are an error. */
+export function ifLacking({ name }: UpdateRepo, folder: string | undefined): IfLacking {
+  return folder === undefined ? { type: 'fail' } : { type: 'wait', folder, repository: name };
 }
 
 /** The place of one fleet's metadata. */

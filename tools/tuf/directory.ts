@@ -114,6 +114,13 @@ async function takeLock(aside: string, lock: string, file: string): Promise<void
   }
 }
 
+/** Over what was there, whole or not at all. */
+export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const aside = await writeAside(file, bytes);
+  await rename(aside, file);
+  await syncDirectory(dirname(file));
+}
+
 async function writeAside(file: string, bytes: Uint8Array): Promise<string> {
   await mkdir(dirname(file), { recursive: true });
   const aside = `${file}.${process.pid}.part`;

@@ -1,0 +1,249 @@
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { Ceremony } from './rig/ceremony.ts';
+import { pss, SignLater } from './rig/sign-later.ts';
+import type { UpdateRig } from './rig/update-rig.ts';
+
+/** The keys of targets are with three people, none of whom is where the repository is made; two have to sign. */
+let team: SignLater;
+let ceremony: Ceremony;
+let rig: UpdateRig;
+
+beforeAll(async () => {
+  team = await SignLater.create();
+  ({ ceremony } = team);
+  ({ rig } = ceremony);
+}, 600_000);
+
+afterAll(() => ceremony[Symbol.asyncDispose]());
+
+interface Bad {
+  readonly who: string;
+  readonly options: readonly string[];
+  readonly finding: string;
+  readonly over?: string;
+}
+
+async function publish(): Promise<void> {
+  await rig.ok('repo', 'publish', '--to', `file:${ceremony.published}`);
+}
+
+/** Waits for the signatures of two. */
+async function edit(waves: string): Promise<void> {
+  const how = ['--version', '1.0.0', '--waves', waves, '--yes', '--sign-later', team.folder];
+  await rig.ok('repo', 'set-waves', ...team.fleet, ...team.base, ...how);
+}
+
+function hasBegun(line: string): boolean {
+  return line.includes('"type":"task-started"');
+}
+
+describe('a release whose targets are signed elsewhere', () => {
+  test('without a word about it, keys that are not here are an error that tells the way', async () => {
+    await rig.build({ version: '1.0.0' });
+    const { stderr } = await rig.make('repo', 'create', ...team.fleet);
+    expect(stderr).toContain('keys/bob.pub.pem": expected a private key in PEM, got a public one  [tuf/not-a-key]');
+    expect(stderr).toContain('add --sign-later <folder>');
+    await team.configure('{ timestamp: { file: { path: keys/online.pem } } }');
+    const unnamed = await rig.make('repo', 'create', ...team.fleet);
+    expect(unnamed.stderr).toMatch(
+      /root version 1 wants 2 of its keys .* and 0 of them can be used here {2}\[tuf\/no-key\]/,
+    );
+    expect(unnamed.stderr).toContain('add --sign-later <folder>');
+    await team.configure();
+  });
+
+  test('the exact bytes of the role are written, with whose signatures they want', async () => {
+    const said = await rig.ok('repo', 'create', ...team.fleet, '--sign-later', team.folder);
+    expect(said).toContain('root version 1 wants 2 of its targets keys: 0 signed');
+    expect(said).toContain(team.sha256('targets.tbs'));
+    expect(team.request()).toMatchObject({ role: 'targets', threshold: 2, repository: 'acme' });
+    expect(team.request().keys.map(({ key: { keytype } }) => keytype)).toEqual(['ed25519', 'rsa', 'ecdsa']);
+  });
+
+  test('until then nothing is published, and it is made again only where told so', async () => {
+    expect(await rig.refusal('repo', 'publish', '--to', `file:${ceremony.published}`)).toBe('1 tuf/unsigned');
+    expect(await rig.refusal('repo', 'create', ...team.fleet, '--sign-later', team.folder)).toBe('1 tuf/exists');
+    expect(existsSync(ceremony.published)).toBe(false);
+  });
+
+  test('what would be signed is told from the bytes, before any key is opened', async () => {
+    const said = await rig.ok('repo', 'sign', team.folder, '--plan');
+    expect(said).toContain('slipway-metal-dev-x86_64-1.0.0-abcd1234-root.erofs.lz4');
+    expect(said).toContain('Nothing was signed.');
+    expect(team.signatures()).toEqual([]);
+  });
+
+  test('bytes that are not the role, or not what the request says, are not signed', async () => {
+    const file = team.path('targets.tbs');
+    const bytes = readFileSync(file);
+    writeFileSync(file, Buffer.concat([bytes, Buffer.from(' ')]));
+    const key = `file:${team.away('alice')}`;
+    expect(await rig.refusal('repo', 'sign', team.folder, '--key', key)).toBe('1 tuf/changed-request');
+    team.rewriteRequest({ sha256: team.sha256('targets.tbs') });
+    expect(await rig.refusal('repo', 'sign', team.folder, '--key', key)).toBe('1 tuf/changed-request');
+    expect(team.signatures()).toEqual([]);
+    await rig.ok('repo', 'waiting', '--sign-later', team.folder);
+    expect(readFileSync(file)).toEqual(bytes);
+  });
+
+  test('nor does a key sign that nobody wants to', async () => {
+    expect(await rig.refusal('repo', 'sign', team.folder, '--key', 'file:keys/online.pem')).toBe('1 tuf/no-such-key');
+  });
+
+  test('one of two, by openssl on a machine with nothing of ours: it is kept, and the other is waited for', async () => {
+    cpSync(team.folder, team.stick('alice'), { recursive: true });
+    team.openssl('alice', { in: team.path('targets.tbs', team.stick('alice')), out: 'targets.alice.sig' });
+    const said = await rig.ok('repo', 'sign', '--from', team.stick('alice'));
+    expect(said).toContain('root version 1 wants 2 of its targets keys: 1 signed');
+    expect(await rig.result('repo', 'waiting')).toMatchObject({
+      waiting: [{ role: 'targets', lacking: { threshold: 2, signed: [team.id('alice')] } }],
+    });
+    expect(await rig.ok('repo', 'sign', '--from', team.stick('alice'))).toContain('1 signed');
+  });
+
+  test.each([
+    ['over other bytes', { who: 'bob', options: pss(32), finding: 'or over other bytes than these', over: 'other' }],
+    ['of a key that the root does not name', { who: 'mallory', options: pss(32), finding: 'is of none of the 3 keys' }],
+    [
+      'with the salt that openssl takes unasked',
+      { who: 'bob', options: pss('max'), finding: 'with a salt of another length' },
+    ],
+    ['padded as PKCS #1 1.5 has it', { who: 'bob', options: ['-digest', 'sha256'], finding: 'padded as PKCS #1 1.5' }],
+  ])(
+    'a signature %s is refused, with its file and why',
+    async (_, { who, options, finding, over = 'targets.tbs' }: Bad) => {
+      writeFileSync(team.path('other'), 'other bytes');
+      team.openssl(who, { in: team.path(over), out: 'targets.bad.sig', options });
+      const { status, stderr } = await rig.make('repo', 'sign', '--from', team.folder);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`${team.relative('targets.bad.sig')}": `);
+      expect(stderr).toContain(finding);
+      rmSync(team.path('targets.bad.sig'));
+    },
+  );
+
+  test('with the second the repository is done: what lies over the targets is signed by the keys that are here', async () => {
+    team.openssl('bob', { in: team.path('targets.tbs'), out: 'targets.bob.sig', options: pss(32) });
+    expect(await rig.ok('repo', 'sign', '--from', team.folder)).toContain('is signed: targets');
+    expect(await rig.ok('repo', 'waiting')).toContain('Nothing waits for signatures');
+    await publish();
+    await using server = await rig.serve(ceremony.published);
+    const root = join(rig.dir, 'roles/acme/1.root.json');
+    expect(await rig.pythonTuf(server.url, { root, names: ['manifest.json'] })).toMatchObject({
+      versions: { root: 1 },
+    });
+    expect(await rig.result('repo', 'validate', ...team.fleet, ...team.base)).toMatchObject({
+      repositories: [{ findings: 0 }],
+    });
+  });
+
+  test('the same signatures once more change nothing', async () => {
+    expect(await rig.ok('repo', 'sign', '--from', team.folder)).toContain('had all its signatures before');
+  });
+});
+
+describe('the next release', () => {
+  test('a key that has signed twice counts once; signatures come in hex and in base64 too', async () => {
+    await edit('ohno');
+    for (const out of ['targets.1.sig', 'targets.2.sig'])
+      team.openssl('carol', { in: team.path('targets.tbs'), out, options: ['-digest', 'sha256'] });
+    team.recode('targets.1.sig', 'hex');
+    team.recode('targets.2.sig', 'base64');
+    expect(await rig.ok('repo', 'sign', '--from', team.folder, ...team.base)).toContain(
+      '2 of its targets keys: 1 signed',
+    );
+  });
+
+  test('the timestamp that was refreshed while it waited is followed, and nobody has to sign again', async () => {
+    await rig.ok('repo', 'refresh', ...team.fleet, ...team.base, '--keep', 'targets');
+    await publish();
+    const keys = ['alice', 'bob'].map((name) => `file:${team.away(name)}`);
+    expect(await rig.ok('repo', 'sign', team.folder, '--key', ...keys)).toContain(
+      `signed by ${team.id('bob').slice(0, 12)}`,
+    );
+    await rig.ok('repo', 'sign', '--from', team.folder, ...team.base);
+    await publish();
+    await using server = await rig.serve(ceremony.published);
+    const root = join(rig.dir, 'roles/acme/1.root.json');
+    expect(await rig.pythonTuf(server.url, { root, names: ['manifest.json'], client: 'next' })).toMatchObject({
+      versions: { root: 1 },
+    });
+  });
+
+  test('targets that somebody published while it waited are never left out: it has to be made again', async () => {
+    await rig.ok('repo', 'refresh', ...team.fleet, ...team.base, '--sign-later', team.stick('late'));
+    const keys = ['alice', 'bob'].map((name) => `file:${team.away(name)}`);
+    await rig.ok('repo', 'sign', team.stick('late'), '--key', ...keys);
+    await edit('slow-roll');
+    await rig.ok('repo', 'sign', team.folder, '--key', ...keys);
+    await rig.ok('repo', 'sign', '--from', team.folder, ...team.base);
+    await publish();
+    expect(await rig.refusal('repo', 'sign', '--from', team.stick('late'), ...team.base)).toBe('1 tuf/stale-edition');
+    rmSync(join(rig.dir, 'build/repos/acme'), { recursive: true });
+    expect(await rig.refusal('repo', 'sign', '--from', team.stick('late'), ...team.base)).toBe('1 tuf/stale-request');
+  });
+
+  test('a signature that comes late, of a request that was written anew since, is told from the others', async () => {
+    await edit('default');
+    team.openssl('alice', { in: team.path('targets.tbs'), out: 'targets.alice.sig' });
+    const late = readFileSync(team.path('targets.alice.sig'));
+    rmSync(join(rig.dir, 'build/repos/acme'), { recursive: true });
+    await edit('accelerated');
+    expect(team.signatures()).toEqual([]);
+    writeFileSync(team.path('targets.alice.sig'), late);
+    team.openssl('bob', { in: team.path('targets.tbs'), out: 'targets.bob.sig', options: pss(32) });
+    const { stderr } = await rig.make('repo', 'sign', '--from', team.folder, ...team.base);
+    expect(stderr).toContain('targets.alice.sig": it is of none of the 3 keys');
+    expect(stderr).not.toContain('targets.bob.sig"');
+  });
+});
+
+describe('keys that are all elsewhere', () => {
+  test('each role is asked for when what it stands for is signed, one after the other', async () => {
+    await team.configure('{ timestamp: { file: { path: keys/online.pub.pem } } }');
+    team.clear();
+    await rig.ok('repo', 'refresh', ...team.fleet, ...team.base, '--sign-later', team.folder);
+    const people = [['alice', 'carol'], ['online'], ['online']];
+    for (const [index, role] of ['targets', 'snapshot', 'timestamp'].entries()) {
+      expect(team.request()).toMatchObject({ role });
+      const keys = (people[index] ?? []).map(
+        (name) => `file:${name === 'online' ? ceremony.key('online.pem') : team.away(name)}`,
+      );
+      await rig.ok('repo', 'sign', team.folder, '--key', ...keys);
+      const said = await rig.ok('repo', 'sign', '--from', team.folder, ...team.base);
+      expect(said).toContain(role === 'timestamp' ? 'is signed: targets' : 'waits for signatures of');
+    }
+    await publish();
+    expect(await rig.result('repo', 'validate', ...team.fleet, ...team.base)).toMatchObject({
+      repositories: [{ findings: 0 }],
+    });
+    await team.configure();
+  });
+});
+
+describe('several systems in one folder', () => {
+  test('what is wrong with one keeps none of the others; a killed run is begun again', async () => {
+    team.clear();
+    const beside = ['repo', 'create', '--variant', 'metal-dev', '--sign-later', team.folder];
+    await rig.build({ version: '1.1.0' });
+    await rig.build({ version: '1.1.0', arch: 'aarch64' });
+    const env = { XDG_CONFIG_HOME: join(rig.dir, '.config') };
+    const killed = await rig.rig.makeWith({ env, killWhen: hasBegun }, '--json', ...beside, '--arch', 'aarch64');
+    expect(killed.signal).toBe('SIGKILL');
+    for (const arch of ['x86_64', 'aarch64']) await rig.ok(...beside, '--arch', arch);
+    await rig.ok('repo', 'sign', team.folder, '--key', ...['alice', 'bob'].map((name) => `file:${team.away(name)}`));
+    writeFileSync(team.path('targets.bad.sig'), 'no signature');
+    const { status, stdout, stderr } = await rig.make('repo', 'sign', '--from', team.folder);
+    expect(status).toBe(1);
+    expect(stdout).toContain('metal-dev for aarch64 is signed');
+    expect(stderr).toContain('x86_64/targets.bad.sig"');
+    rmSync(team.path('targets.bad.sig'));
+    const again = await rig.ok('repo', 'sign', '--from', team.folder);
+    expect(again).toContain('metal-dev for aarch64 had all its signatures before');
+    expect(again).toContain('metal-dev for x86_64 is signed');
+  });
+});
