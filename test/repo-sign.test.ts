@@ -67,6 +67,7 @@ describe('a release whose targets are signed elsewhere', () => {
   test('until then nothing is published, and it is made again only where told so', async () => {
     expect(await rig.refusal('repo', 'publish', '--to', `file:${ceremony.published}`)).toBe('1 tuf/unsigned');
     expect(await rig.refusal('repo', 'create', ...team.fleet, '--sign-later', team.folder)).toBe('1 tuf/exists');
+    expect(await rig.ok('clean')).toContain('it waits for signatures');
     expect(existsSync(ceremony.published)).toBe(false);
   });
 
@@ -85,6 +86,9 @@ describe('a release whose targets are signed elsewhere', () => {
     expect(await rig.refusal('repo', 'sign', team.folder, '--key', key)).toBe('1 tuf/changed-request');
     team.rewriteRequest({ sha256: team.sha256('targets.tbs') });
     expect(await rig.refusal('repo', 'sign', team.folder, '--key', key)).toBe('1 tuf/changed-request');
+    writeFileSync(file, bytes.toString().replace('-root.erofs.lz4"', '-root.erofs.lz4\u009b1A"'));
+    team.rewriteRequest({ sha256: team.sha256('targets.tbs') });
+    expect(await rig.refusal('repo', 'sign', team.folder, '--plan')).toBe('1 tuf/changed-request');
     expect(team.signatures()).toEqual([]);
     await rig.ok('repo', 'waiting', '--sign-later', team.folder);
     expect(readFileSync(file)).toEqual(bytes);

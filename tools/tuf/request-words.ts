@@ -18,8 +18,10 @@ export interface RequestWords {
 /** @throws BuildError tuf/changed-request where they are not the canonical form of that role */
 export function readWords({ payload, role, 'role-version': version, dir }: SigningRequest): RequestWords {
   const words = parseRole(role, payload);
-  if (words !== undefined && words.version === version)
-    return { version, expires: words.expires, holds: holdsOf(words) };
+  const holds = words === undefined ? [] : holdsOf(words);
+  // A name that moves the terminal could hide another.
+  const legible = holds.every(({ name }) => /^\P{C}+$/u.test(name));
+  if (legible && words?.version === version) return { version, expires: words.expires, holds };
   throw new BuildError(
     'tuf/changed-request',
     `Cannot sign "${dir}/${tbsFile(role)}": expected the canonical JSON of ${role} version ${version}`,
@@ -31,12 +33,18 @@ function parseRole(role: SigningRequest['role'], payload: Uint8Array): Targets |
   const schemas = { targets: targetsSchema, snapshot: snapshotSchema, timestamp: timestampSchema };
   const schema: z.ZodType<Targets | Snapshot | Timestamp> = schemas[role];
   try {
-    const said: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    const said: unknown = JSON.parse(legal(new TextDecoder('utf-8', { fatal: true }).decode(payload)));
     // One text for one meaning: a key that stands twice, or white space, would be signed and not be shown.
     return Buffer.compare(canonicalBytes(said), payload) === 0 ? schema.parse(said) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Canonical JSON is none that parsers take: it escapes no control character, and the PEM of a key has line ends. */
+function legal(canonical: string): string {
+  // oxlint-disable-next-line no-control-regex -- that is what they are
+  return canonical.replaceAll(/[\u0000-\u001f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function holdsOf(words: Targets | Snapshot | Timestamp): RequestWords['holds'] {

@@ -27,13 +27,13 @@ const REQUEST_FILE = 'request.json';
 
 const requestSchema = z.strictObject({
   version: z.literal(1),
-  /** Which repository it is of, for people. */
-  repository: z.string(),
+  /** Which repository it is of, for people: nothing in it moves their terminal. */
+  repository: z.string().regex(/^\P{C}+$/u),
   variant: z.string().regex(/^[\w-][\w.-]*$/),
   arch: z.enum(ARCHES),
   role: z.enum(ONLINE_ROLES),
   'role-version': z.int().min(1),
-  expires: z.string(),
+  expires: z.iso.datetime(),
   /** Of the bytes to sign. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   threshold: z.int().min(1),

@@ -83,7 +83,7 @@ export async function writeEdition(
   const manifest = await stage.add(MANIFEST_TARGET, printManifest(change.manifest));
   const added = [...staged, manifest];
   const targets = { ...before, ...targetFilesOf(added) };
-  assertImages(change.manifest, targets, fleet);
+  assertImages(change.manifest, new Set([...Object.keys(targets), ...delegatedNames(edition)]), fleet);
   return await signAndWrite(
     stage,
     { fleet, added, draft: { roots: edition.roots, targets, base: edition.base } },
@@ -151,12 +151,21 @@ function assertSameBytes(before: TargetFiles, staged: readonly StagedTarget[]): 
   }
 }
 
+/** What roles of others have: clients look there too. */
+function delegatedNames({ base }: Edition): readonly string[] {
+  return base?.delegated.flatMap(({ signed }) => Object.keys(signed.targets)) ?? [];
+}
+
 /** Every image and migration that the manifest names has to be there. */
-function assertImages({ updates, migrations }: UpdateManifest, targets: TargetFiles, { variant, arch }: Fleet): void {
+function assertImages(
+  { updates, migrations }: UpdateManifest,
+  names: ReadonlySet<string>,
+  { variant, arch }: Fleet,
+): void {
   const images = updates
     .filter((update) => update.variant === variant && update.arch === arch)
     .flatMap(({ images: { boot, root, hash } }) => [boot, root, hash]);
-  const missing = [...images, ...Object.values(migrations).flat()].filter((name) => targets[name] === undefined);
+  const missing = [...images, ...Object.values(migrations).flat()].filter((name) => !names.has(name));
   if (missing.length === 0) return;
   throw new BuildError(
     'tuf/missing-target',
