@@ -82,6 +82,11 @@ export class DirectoryPlace implements WritablePlace {
     }
   }
 
+  /** Not as a link: whoever keeps this directory may copy it to where there are none. */
+  writeCopy({ path }: { path: string }, file: LocalFile, onProgress: (bytes: number) => void): Promise<void> {
+    return this.writeFile(path, file, onProgress);
+  }
+
   async #replace(path: string, aside: string, onlyOver: NonNullable<WriteOptions['onlyOver']>): Promise<void> {
     const file = join(this.#dir, path);
     const lock = join(dirname(file), '.publishing');
