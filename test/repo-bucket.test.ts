@@ -18,7 +18,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { BucketRig, PART_BYTES } from './rig/bucket-rig.ts';
+import { afterOnePart, BucketRig } from './rig/bucket-rig.ts';
 import type { PeerServer } from './rig/peers.ts';
 import type { UpdateRig } from './rig/update-rig.ts';
 
@@ -39,11 +39,6 @@ beforeAll(async () => {
 }, 600_000);
 
 afterAll(() => bucket[Symbol.asyncDispose]());
-
-/** An event that tells of more than one part of an upload. */
-function afterOnePart(line: string): boolean {
-  return line.includes('"type":"task-progress"') && Number(/"done":(\d+)/.exec(line)?.[1]) > PART_BYTES;
-}
 
 describe('a bucket', () => {
   test('goes on where a killed run was, with the parts that are there', async () => {

@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 
 import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { BucketRig, KIT, PART_BYTES } from './rig/bucket-rig.ts';
+import { afterOnePart, BucketRig, KIT, PART_BYTES } from './rig/bucket-rig.ts';
 import { forward } from './rig/forward.ts';
 
 /** What goes over the wire to a bucket, and what does not. */
 let bucket: BucketRig;
 
 beforeAll(async () => {
-  bucket = await BucketRig.create('parts', 'names');
+  bucket = await BucketRig.create('parts', 'names', 'stopped');
 }, 600_000);
 
 afterAll(() => bucket[Symbol.asyncDispose]());
@@ -40,6 +42,18 @@ test('an upload that was begun gets the parts that it lacks, and the one that ho
   expect(sent).toEqual(['2', '3']);
   const { Body } = await bucket.s3.send(new GetObjectCommand({ Bucket: 'parts', Key }));
   expect(Buffer.compare((await Body?.transformToByteArray()) ?? Buffer.alloc(0), KIT)).toBe(0);
+}, 60_000);
+
+test('Ctrl-C ends an upload in the middle of a file, and what was sent of it is there for the next run', async () => {
+  const { rig, s3 } = bucket;
+  const env = { XDG_CONFIG_HOME: join(rig.dir, '.config'), AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const to = ['--to', 's3://stopped/2030', ...bucket.at()];
+  const how = { env, killWhen: afterOnePart, killBy: 'SIGINT' } as const;
+  const { status } = await rig.rig.makeWith(how, '--json', 'repo', 'publish', ...to);
+  expect(status).toBe(130);
+  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: 'stopped' }));
+  expect(Uploads.map((upload) => upload.Key)).toEqual([Key]);
+  await rig.ok('repo', 'publish', ...to);
 }, 60_000);
 
 test('a file under two names is sent once, and copied within the bucket; both are what they have to be', async () => {

@@ -14,6 +14,11 @@ const REGION = 'eu-north-1';
 export const KIT = Buffer.alloc((40 << 20) + 12_345, 'kit ');
 export const PART_BYTES = 16 << 20;
 
+/** An event that tells of more than one part of an upload. */
+export function afterOnePart(line: string): boolean {
+  return line.includes('"type":"task-progress"') && Number(/"done":(\d+)/.exec(line)?.[1]) > PART_BYTES;
+}
+
 /** A repository whose one key is a file, made and not yet published, beside the buckets of ministack. */
 export class BucketRig implements AsyncDisposable {
   readonly fleet = ['--variant', 'metal-dev'];

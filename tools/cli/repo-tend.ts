@@ -6,7 +6,7 @@ import { BuildError, Drift } from '../errors.ts';
 import { runErrand } from '../recipe/errand.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
 import { placesOf, publishedFleets } from '../recipe/published.ts';
-import { openRepo, readRoots } from '../recipe/update-repo.ts';
+import { addressOf, openRepo, readRoots } from '../recipe/update-repo.ts';
 import type { UpdateRepo } from '../recipe/update-repo.ts';
 import { formatBytes, formatTable } from '../report/format.ts';
 import { loadRepository } from '../tuf/load.ts';
@@ -27,7 +27,10 @@ interface Ward {
   readonly fleet: Fleet;
 }
 
-/** The one that flags name; with --all, every one of every repository that has been published. */
+/**
+ * The one that flags name; with --all, every one of every repository that has been published.
+ * @throws BuildError tuf/no-repository where that is none: a wrong address is not to pass for a good state
+ */
 export async function wardsOf(session: Session, flags: TendFlags): Promise<readonly Ward[]> {
   const project = readProject(session.globals.directory);
   if (flags.all !== true) {
@@ -38,10 +41,16 @@ export async function wardsOf(session: Session, flags: TendFlags): Promise<reado
   const infra = readInfra(session.globals.directory, flags.infra);
   const names = flags.repo === undefined ? Object.keys(infra?.value.repo ?? {}) : [flags.repo];
   const wards: Ward[] = [];
+  const empty: string[] = [];
   for (const name of names.length === 0 ? [undefined] : names) {
     const repo = await openRepo({ ...flags, repo: name }, surroundingsOf(session));
-    wards.push(...(await publishedFleets(repo, project)).map((fleet) => ({ repo, fleet })));
+    const fleets = await publishedFleets(repo, project);
+    if (fleets.length === 0) empty.push(`"${repo.name}" at ${addressOf(repo).metadata}`);
+    wards.push(...fleets.map((fleet) => ({ repo, fleet })));
   }
+  if (wards.length === 0)
+    throw new BuildError('tuf/no-repository', `Cannot find any repository: there is nothing of ${empty.join(', ')}`);
+  for (const each of empty) session.sink({ type: 'warning', message: `Nothing is published of repository ${each}` });
   return wards;
 }
 

@@ -26,7 +26,11 @@ export async function applyPublish({ targets, fleets }: PublishPlan, options: Ap
   const pending = targets.filter(({ what }) => what !== 'keep');
   const total = pending.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
-  const count = (bytes: number): void => options.onProgress((done += bytes), total);
+  // Also in the middle of a file: nobody waits for gigabytes after Ctrl-C.
+  const count = (bytes: number): void => {
+    options.signal.throwIfAborted();
+    options.onProgress((done += bytes), total);
+  };
   const write = async ({ path, file, copyOf }: TargetStep): Promise<void> => {
     options.signal.throwIfAborted();
     if (file === undefined) return;

@@ -15,9 +15,17 @@ export interface Earlier {
 
 const MAX_BYTES = 10 << 20;
 
-/** Versions of the targets role that are still there, the newest first. */
+/** Versions of the targets role that are still there, the newest first. @throws BuildError tuf/no-list */
 export async function earlierVersions({ metadata }: Places): Promise<readonly number[]> {
-  const names = (await metadata.list('')) ?? [];
+  const names = await metadata.list('');
+  if (names === undefined)
+    throw new BuildError(
+      'tuf/no-list',
+      `Cannot tell which versions there are at ${metadata.address}: it gives no list`,
+      {
+        hint: 'Name where it is published, by --base file:<directory> or s3://<bucket>/<prefix>, or the version by --to',
+      },
+    );
   return names
     .map((name) => Number(/^(\d+)\.targets\.json$/.exec(name)?.[1]))
     .filter((version) => version > 0)
@@ -49,7 +57,7 @@ export async function readEarlier(places: Places, { roots }: Edition, version: n
 }
 
 async function noSuchVersion(places: Places, version: number): Promise<BuildError> {
-  const known = await earlierVersions(places);
+  const known = await earlierVersions(places).catch(() => []);
   return new BuildError(
     'tuf/no-such-version',
     `Cannot roll back to targets version ${version}: expected one of ${known.join(', ') || 'those that are there'}`,
