@@ -21,15 +21,20 @@ beforeAll(async () => {
   await rig.build({ version: '1.0.0' });
   await rig.ok('repo', 'create', ...fleet);
   await publish();
-  const metadata = join(published, 'metal-dev', 'x86_64');
-  const script = join(import.meta.dirname, 'rig', 'peers', 'delegate.py');
-  const args = [metadata, join(published, 'targets'), join(devDir(), 'dev-key.pem'), IMAGE];
-  const { status, output } = await rig.peers.python(script, args, { binds: [rig.dir] });
-  if (status !== 0) throw new Error(`Expected python-tuf to delegate, got status ${status}:\n${output}`);
+  await delegate(IMAGE);
   before = newestTargets();
 }, 600_000);
 
 afterAll(() => rig[Symbol.asyncDispose]());
+
+/** The image that is to be in the role of another, or `none` to delegate no more. */
+async function delegate(image: string): Promise<void> {
+  const metadata = join(published, 'metal-dev', 'x86_64');
+  const script = join(import.meta.dirname, 'rig', 'peers', 'delegate.py');
+  const args = [metadata, join(published, 'targets'), join(devDir(), 'dev-key.pem'), image];
+  const { status, output } = await rig.peers.python(script, args, { binds: [rig.dir] });
+  if (status !== 0) throw new Error(`Expected python-tuf to delegate, got status ${status}:\n${output}`);
+}
 
 function devDir(): string {
   return join(rig.dir, '.config', 'slipway', 'repositories', 'default');
@@ -114,4 +119,15 @@ test('a role whose keys are PEMs can be signed elsewhere: line ends stand bare i
   }
   await publish();
   expect(await held('signed-elsewhere')).toEqual(ALL);
+});
+
+test('a role that nobody delegates to any more stays in each snapshot: clients that have seen it refuse one without', async () => {
+  await using server = await rig.serve(published);
+  const client = { root: join(devDir(), 'roots', '1.root.json'), names: ['manifest.json'], client: 'seen' };
+  expect(await rig.pythonTuf(server.url, client)).toMatchObject({ versions: { root: 1 } });
+  await delegate('none');
+  await rig.rig.write({ 'Infra.yaml': '' });
+  await rig.ok('repo', 'refresh', ...base());
+  await publish();
+  expect(await rig.pythonTuf(server.url, client)).toMatchObject({ versions: { targets: newestTargets() } });
 });

@@ -23,6 +23,7 @@ import {
 import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
 import { readExpirationPolicy, readWavePolicy } from '../tuf/policies.ts';
 import { earlierVersions, readEarlier } from '../tuf/rollback.ts';
+import { newest } from '../tuf/roots.ts';
 import { parseWaves, pauseWaves, printWaves, scheduleWaves } from '../tuf/waves.ts';
 import { startOf } from './repo-create.ts';
 import type { FleetFlags } from './repo-flags.ts';
@@ -177,8 +178,11 @@ export async function rollback(session: Session, flags: EditFlags & { readonly t
       { versions },
     );
   }
-  const earlier = await readEarlier(published.places, published, Number(flags.to));
+  const { root, ...earlier } = await readEarlier(published.places, published, Number(flags.to));
   const versions = updatesOf(earlier.manifest, fleet).map(({ version }) => version);
-  const title = `Back to what targets version ${flags.to} held: ${versions.join(', ') || 'no updates'}.`;
+  const last = newest(published.roots).signed.version;
+  const signers =
+    root === last ? '' : ` It is signed by keys of root version ${root} that version ${last} no longer names.`;
+  const title = `Back to what targets version ${flags.to} held: ${versions.join(', ') || 'no updates'}.${signers}`;
   await propose(session, flags, { opened, proposal: { verb: 'rollback', title, ...earlier } });
 }

@@ -94,7 +94,9 @@ export async function signAsFarAsKeysReach(
   const delegated = base?.delegated ?? [];
   const targets = given.targets ?? (await sign('targets', (common) => targetsOf(draft, common)));
   if (!isSigned(targets)) return halt(targets, {});
-  const meta = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
+  const named = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
+  // Also what nobody delegates to any more: a client that has seen a role refuses every snapshot without it (TUF 5.5.5).
+  const meta = { ...base?.snapshot.signed.meta, ...named };
   const snapshot =
     given.snapshot ?? (await sign('snapshot', (common) => ({ _type: 'snapshot' as const, ...common, meta })));
   if (!isSigned(snapshot)) return halt(snapshot, { targets });

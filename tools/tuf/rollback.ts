@@ -11,6 +11,8 @@ import { authorityOf, goodSigners } from './trust.ts';
 export interface Earlier {
   readonly targets: TargetFiles;
   readonly manifest: UpdateManifest;
+  /** Version of the newest root whose keys have signed it. */
+  readonly root: number;
 }
 
 const MAX_BYTES = 10 << 20;
@@ -42,18 +44,18 @@ export async function readEarlier(places: Places, { roots }: Edition, version: n
   const found = await places.metadata.read(file, MAX_BYTES);
   if (found === undefined) throw await noSuchVersion(places, version);
   const envelope = parseEnvelope(found.bytes, targetsSchema, { file });
-  const trusted = roots.some(({ signed }) => {
+  const trusted = roots.findLast(({ signed }) => {
     const authority = authorityOf(signed, 'targets');
     return goodSigners(envelope.payload, envelope.signatures, authority).length >= authority.threshold;
   });
-  if (!trusted || envelope.signed.version !== version)
+  if (trusted === undefined || envelope.signed.version !== version)
     throw new BuildError(
       'tuf/below-threshold',
       `Cannot trust "${places.metadata.address}/${file}": under none of the ${roots.length} roots it is signed by enough keys`,
     );
   const { targets } = envelope.signed;
   await assertThere(places, targets);
-  return { targets, manifest: await readManifest(places.targets, targets) };
+  return { targets, manifest: await readManifest(places.targets, targets), root: trusted.signed.version };
 }
 
 async function noSuchVersion(places: Places, version: number): Promise<BuildError> {

@@ -36,7 +36,9 @@ export async function findDraft(dir: string): Promise<RootDraft | undefined> {
   const chain = await readRootDirectory(dir);
   try {
     const envelope = parseRoot(await readFile(draftFile(dir)), { file: draftFile(dir) });
-    return { dir, chain, envelope };
+    // What a run has left that was killed between the root's own file and this one.
+    const isDone = chain?.some(({ signed }) => Buffer.compare(canonicalBytes(signed), envelope.payload) === 0);
+    return isDone === true ? undefined : { dir, chain, envelope };
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

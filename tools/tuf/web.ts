@@ -47,11 +47,11 @@ export class WebPlace implements Place {
       const stall = new Stall();
       const response = await this.#try(path, method, stall);
       if (response instanceof Response && response.ok) return { response, stall };
+      const status = response instanceof Response ? response.status : undefined;
       if (response instanceof Response) await response.body?.cancel();
       stall.end();
-      if (response instanceof Response && (response.status === 404 || response.status === 410)) return undefined;
-      const transient = !(response instanceof Response) || response.status >= 500 || response.status === 429;
-      if (!transient || attempt === ATTEMPTS) throw this.#failure(path, response);
+      if (status === 404 || status === 410) return undefined;
+      if (!isTransient(status) || attempt === ATTEMPTS) throw this.#failure(path, response);
       await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1));
     }
   }
@@ -94,6 +94,11 @@ export class WebPlace implements Place {
       return new BuildError('tuf/unreachable', `Cannot read ${this.#shown(path)}`, { cause: answer.cause ?? answer });
     return new BuildError('tuf/refused', `Cannot read ${this.#shown(path)}: the server answered ${answer.status}`);
   }
+}
+
+/** Of a server, or of the way to it. */
+function isTransient(status: number | undefined): boolean {
+  return status === undefined || status >= 500 || status === 429;
 }
 
 interface Answer {

@@ -38,12 +38,30 @@ def delegate(above, signer, name, **how):
     above.delegations.roles[name] = DelegatedRole(name, [key.keyid], 1, False, **how)
 
 
-def main(metadata, targets, key, image):
-    with open(key, "rb") as file:
-        signer = CryptoSigner(load_pem_private_key(file.read(), None))
-    top = Metadata.from_file(newest(metadata, "targets"))
+def write(directory, file, role):
+    content = role.to_bytes(PRETTY)
+    with open(os.path.join(directory, file), "wb") as out:
+        out.write(content)
+    return MetaFile(role.signed.version, len(content), {"sha256": hashlib.sha256(content).hexdigest()})
+
+
+def publish(metadata, signer, top, roles):
+    """Roles are written as they are; what is over them is signed anew."""
     snapshot = Metadata.from_file(newest(metadata, "snapshot"))
     timestamp = Metadata.from_file(os.path.join(metadata, "timestamp.json"))
+    for name, role in roles.items():
+        snapshot.signed.meta[f"{name}.json"] = write(metadata, f"{role.signed.version}.{name}.json", role)
+    for role in (top, snapshot, timestamp):
+        role.signed.version += 1
+    top.sign(signer)
+    snapshot.signed.meta["targets.json"] = write(metadata, f"{top.signed.version}.targets.json", top)
+    snapshot.sign(signer)
+    timestamp.signed.snapshot_meta = write(metadata, f"{snapshot.signed.version}.snapshot.json", snapshot)
+    timestamp.sign(signer)
+    write(metadata, "timestamp.json", timestamp)
+
+
+def delegate_all(top, targets, image):
     signers = {
         "partner": CryptoSigner.generate_ecdsa(),
         "partner-tools": CryptoSigner.generate_rsa(),
@@ -57,30 +75,20 @@ def main(metadata, targets, key, image):
     delegate(roles["partner"].signed, signers["partner-tools"], "partner-tools", paths=["partner-t*"])
     prefix = hashlib.sha256(image.encode()).hexdigest()[:4]
     delegate(top.signed, signers["images"], "images", path_hash_prefixes=[prefix])
-    written = {}
     for name, role in roles.items():
         role.sign(signers[name])
-        written[f"{name}.json"] = (role, f"4.{name}.json")
-    top.signed.version += 1
-    top.sign(signer)
-    written["targets.json"] = (top, f"{top.signed.version}.targets.json")
-    for name, (role, file) in written.items():
-        content = role.to_bytes(PRETTY)
-        with open(os.path.join(metadata, file), "wb") as out:
-            out.write(content)
-        digest = hashlib.sha256(content).hexdigest()
-        snapshot.signed.meta[name] = MetaFile(role.signed.version, len(content), {"sha256": digest})
-    snapshot.signed.version += 1
-    snapshot.sign(signer)
-    content = snapshot.to_bytes(PRETTY)
-    with open(os.path.join(metadata, f"{snapshot.signed.version}.snapshot.json"), "wb") as out:
-        out.write(content)
-    timestamp.signed.snapshot_meta = MetaFile(
-        snapshot.signed.version, len(content), {"sha256": hashlib.sha256(content).hexdigest()}
-    )
-    timestamp.signed.version += 1
-    timestamp.sign(signer)
-    timestamp.to_file(os.path.join(metadata, "timestamp.json"), PRETTY)
+    return roles
+
+
+def main(metadata, targets, key, image):
+    with open(key, "rb") as file:
+        signer = CryptoSigner(load_pem_private_key(file.read(), None))
+    top = Metadata.from_file(newest(metadata, "targets"))
+    if image == "none":
+        del top.signed.delegations.roles["partner"]
+        publish(metadata, signer, top, {})
+    else:
+        publish(metadata, signer, top, delegate_all(top, targets, image))
 
 
 main(*sys.argv[1:])
