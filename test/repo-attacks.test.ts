@@ -126,16 +126,17 @@ test('validate names the role, the rule, what is there and what was expected', a
   expect(stderr).toMatch(/snapshot\.json": expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}  \[tuf\/wrong-digest\]/);
 });
 
-describe('roles of others, which are signed and trusted by nobody else', () => {
-  const refusal = (...argv: readonly string[]): Promise<string> =>
-    evil.rig.refusal('repo', ...argv, '--variant', 'metal-dev', '--base', `file:${evil.spoilt}`);
+function refusal(...argv: readonly string[]): Promise<string> {
+  return evil.rig.refusal('repo', ...argv, '--variant', 'metal-dev', '--base', `file:${evil.spoilt}`);
+}
 
+describe('roles of others, which are signed and trusted by nobody else', () => {
   test('a target whose name climbs out of the folder is published nowhere', async () => {
     const outside = { length: 3, hashes: { sha256: 'ab'.repeat(32) } };
-    evil.resignTargets((signed) => ({
-      ...signed,
-      targets: { ...Object(signed['targets']), '/../../metal-dev/x86_64/timestamp.json': outside },
-    }));
+    evil.resignTargets((signed) => {
+      const targets = z.record(z.string(), z.unknown()).parse(signed['targets']);
+      return { ...signed, targets: { ...targets, '/../../metal-dev/x86_64/timestamp.json': outside } };
+    });
     expect(await refusal('validate', '--quick')).toBe('2 tuf/bad-target-name');
     expect(await refusal('refresh')).toBe('0');
     expect(await evil.rig.refusal('repo', 'publish', '--to', `file:${evil.spoilt}`)).toBe('1 tuf/bad-target-name');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { canonicalize } from '@tufjs/canonical-json';
 import { z } from 'zod';
 
-import type { Misbehaviour } from '../../tools/tuf/serve.ts';
+import type { Misbehaviour } from '../../tools/tuf/serve-file.ts';
 import { UpdateRig } from './update-rig.ts';
 
 const envelopeSchema = z.object({

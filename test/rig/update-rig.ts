@@ -18,7 +18,8 @@ import {
 } from '../../tools/image/names.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { serve } from '../../tools/tuf/serve.ts';
-import type { Misbehaviour, Serving } from '../../tools/tuf/serve.ts';
+import type { Serving } from '../../tools/tuf/serve.ts';
+import type { Misbehaviour } from '../../tools/tuf/serve-file.ts';
 import { runHere } from './here.ts';
 import { Peers } from './peers.ts';
 import type { PeerServer } from './peers.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import { example } from './help.ts';
 import type { EditFlags } from './repo-edit.ts';
-import { addFleetFlags, EXPIRATION, SIGN_LATER, SMOOTH, START, WAVES } from './repo-flags.ts';
+import { addBaseFlags, addFleetFlags, EXPIRATION, SMOOTH, START, WAVES } from './repo-flags.ts';
 import type { WavesFlags } from './repo-waves.ts';
 import type { RunVerb } from './session.ts';
 
@@ -14,10 +14,9 @@ export function addEdits(repo: Command, run: RunVerb): void {
 
 /** Flags of every verb that changes what is published. */
 function addEdit(repo: Command, name: string, description: string): Command {
-  return addFleetFlags(repo.command(name))
+  return addBaseFlags(addFleetFlags(repo.command(name)))
     .description(description)
     .option(...EXPIRATION)
-    .option(...SIGN_LATER)
     .option('--yes', 'do not ask');
 }
 

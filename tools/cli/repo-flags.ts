@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { ARCHES } from '../config/arch.ts';
 import type { Arch } from '../config/arch.ts';
 import type { RepoOptions, RepoSurroundings } from '../recipe/update-repo.ts';
+import { parseCount } from './flags.ts';
 import { keyContextOf } from './key-context.ts';
 import type { Session } from './session.ts';
 
@@ -32,6 +33,16 @@ export const SIGN_LATER = [
   '--sign-later <folder>',
   'where keys are not at hand, write what they have to sign to a folder, and go on when "repo sign --from" brings it back',
 ] as const;
+export const FROM_ROOT = [
+  '--from-root <version>',
+  'take over what is signed by keys that a root after this one has taken away; look through it first',
+  parseCount,
+] as const;
+
+/** Of every verb that signs on top of what is published. */
+export function addBaseFlags(command: Command): Command {
+  return command.option(...SIGN_LATER).option(...FROM_ROOT);
+}
 
 /** Which repository a verb is about. */
 export type RepoFlags = RepoOptions;

@@ -2,14 +2,14 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import type { Misbehaviour } from '../tuf/serve.ts';
+import type { Misbehaviour } from '../tuf/serve-file.ts';
 import { example } from './help.ts';
 import type { DownloadFlags } from './repo-download.ts';
 import { addFleetFlags, addRepoFlags } from './repo-flags.ts';
 import type { ServeFlags } from './repo-serve.ts';
 import type { RunVerb } from './session.ts';
 
-/** As tuf/serve.ts has them: that file is loaded only to serve. */
+/** As tuf/serve-file.ts has them: that file is loaded only to serve. */
 const MISBEHAVIOURS = [
   'fail-first',
   'slow',

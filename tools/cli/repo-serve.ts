@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 
 import { openRepo } from '../recipe/update-repo.ts';
-import { MISBEHAVIOURS, serve } from '../tuf/serve.ts';
-import type { Misbehaviour } from '../tuf/serve.ts';
+import { serve } from '../tuf/serve.ts';
+import { MISBEHAVIOURS } from '../tuf/serve-file.ts';
+import type { Misbehaviour } from '../tuf/serve-file.ts';
 import { BuildError } from '../errors.ts';
 import type { RepoFlags } from './repo-flags.ts';
 import { surroundingsOf } from './repo-flags.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 import { example } from './help.ts';
-import { addRepoFlags } from './repo-flags.ts';
+import { addRepoFlags, FROM_ROOT } from './repo-flags.ts';
 import type { SignFlags, WaitingFlags } from './repo-sign.ts';
 import type { RunVerb } from './session.ts';
 
@@ -16,6 +16,7 @@ export function addSigning(repo: Command, run: RunVerb): void {
     .option('--plan', 'say what would be signed, and sign nothing')
     .option('--from <folder>', 'take the signatures in this folder; with enough of them the repository is done')
     .option('--allow-expired', 'on top of a repository whose metadata has expired')
+    .option(...FROM_ROOT)
     .addHelpText(
       'after',
       example(

@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { example } from './help.ts';
-import { addFleetFlags, ALL, EXPIRATION, SIGN_LATER } from './repo-flags.ts';
+import { addBaseFlags, addFleetFlags, ALL, EXPIRATION } from './repo-flags.ts';
 import type { RefreshFlags } from './repo-refresh.ts';
 import type { ExpirationFlags, TendFlags } from './repo-tend.ts';
 import type { RunVerb } from './session.ts';
@@ -23,12 +23,11 @@ export function addTending(repo: Command, run: RunVerb): void {
     .action((flags: ExpirationFlags) =>
       run(async (session) => (await import('./repo-tend.ts')).checkExpirations(session, flags)),
     );
-  addFleetFlags(repo.command('refresh'))
+  addBaseFlags(addFleetFlags(repo.command('refresh')))
     .description('Sign what is published anew, so that it is good for longer')
     .option(...ALL)
     .option(...EXPIRATION)
     .option('--allow-expired', 'even what has expired')
-    .option(...SIGN_LATER)
     .addOption(
       new Option(
         '--keep <role>',

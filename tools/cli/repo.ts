@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { example } from './help.ts';
 import type { CreateFlags } from './repo-create.ts';
 import { addEdits } from './repo-edit-verbs.ts';
-import { addFleetFlags, addRepoFlags, EXPIRATION, SIGN_LATER, SMOOTH, START, WAVES } from './repo-flags.ts';
+import { addBaseFlags, addFleetFlags, addRepoFlags, EXPIRATION, SMOOTH, START, WAVES } from './repo-flags.ts';
 import type { PublishFlags } from './repo-publish.ts';
 import { addReading } from './repo-read-verbs.ts';
 import { addSigning } from './repo-sign-verbs.ts';
@@ -22,7 +22,7 @@ export function addRepo(program: Command, run: RunVerb): void {
 }
 
 function addCreate(repo: Command, run: RunVerb): void {
-  addFleetFlags(repo.command('create'))
+  addBaseFlags(addFleetFlags(repo.command('create')))
     .description(
       'Make a signed repository that offers the newest build of a variant, on top of the one that is published',
     )
@@ -34,7 +34,6 @@ function addCreate(repo: Command, run: RunVerb): void {
     .option('--replace', 'over an output of the same name')
     .option('--replace-update', 'in place of an update of the same version')
     .option('--allow-expired', 'on top of a repository whose metadata has expired')
-    .option(...SIGN_LATER)
     .addHelpText(
       'after',
       example(

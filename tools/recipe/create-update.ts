@@ -110,13 +110,13 @@ async function openCurrent(
 
 /** As it is published, or a first one where nothing is. */
 export async function findCurrent(
-  { address }: UpdateRepo,
+  { address, fromRoot }: UpdateRepo,
   { fleet, roots }: { fleet: Fleet; roots: RootChain },
   { expiry, now }: Pick<CreateOptions, 'expiry' | 'now'>,
 ): Promise<Edition> {
   if (address === undefined) return firstEdition(roots);
   const places = { metadata: await metadataPlace(address, fleet), targets: await targetsPlace(address) };
-  const found = await openEdition(places, { trusted: roots, expiry, now });
+  const found = await openEdition(places, { trusted: roots, fromRoot, expiry, now });
   return found === 'absent' ? firstEdition(roots) : found;
 }
 

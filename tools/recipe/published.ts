@@ -31,7 +31,7 @@ export async function placesOf(repo: UpdateRepo, fleet: Fleet): Promise<Places> 
 /** @throws BuildError tuf/no-repository, tuf/... */
 export async function openPublished(repo: UpdateRepo, fleet: Fleet, options: PublishedOptions): Promise<Published> {
   const places = await placesOf(repo, fleet);
-  const edition = await openEdition(places, { trusted: await readRoots(repo), ...options });
+  const edition = await openEdition(places, { trusted: await readRoots(repo), fromRoot: repo.fromRoot, ...options });
   if (edition !== 'absent') return { ...edition, places };
   throw new BuildError('tuf/no-repository', `Cannot find repository ${places.metadata.address}: there is nothing`);
 }

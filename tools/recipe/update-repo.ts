@@ -28,6 +28,8 @@ export interface RepoOptions {
   /** How an s3 address is reached, when not as Infra.yaml or the environment says. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
+  /** Version of the root under which it was published, where the newest has taken keys away since. */
+  readonly fromRoot?: number | undefined;
 }
 
 export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
@@ -51,6 +53,7 @@ export interface UpdateRepo {
   readonly keys: KeyContext;
   readonly signing: NonNullable<RepoConfig['signing-keys']>;
   readonly address: Address | undefined;
+  readonly fromRoot: number | undefined;
   /** Its outputs, one folder for each run. */
   readonly outDir: string;
 }
@@ -58,6 +61,7 @@ export interface UpdateRepo {
 /** @throws BuildError config/unknown-repo, config/one-address */
 export async function openRepo(options: RepoOptions, surroundings: RepoSurroundings): Promise<UpdateRepo> {
   const { projectDir } = surroundings;
+  const { fromRoot } = options;
   const infra = readInfra(projectDir, options.infra && resolve(options.infra));
   const name = options.repo ?? onlyRepo(infra) ?? DEFAULT_REPO;
   const config = infra?.value.repo[name];
@@ -65,10 +69,10 @@ export async function openRepo(options: RepoOptions, surroundings: RepoSurroundi
   const base = options.base === undefined ? undefined : addressBelow(options.base, accessOf(options, config));
   if (infra && config) {
     const configured = openConfigured({ name, infra, config }, surroundings);
-    return { name, outDir, ...configured, address: base ?? configured.address };
+    return { name, outDir, fromRoot, ...configured, address: base ?? configured.address };
   }
   assertNoneNamed(name, infra);
-  return { name, config, outDir, ...(await openDev(name, surroundings)), address: base };
+  return { name, config, outDir, fromRoot, ...(await openDev(name, surroundings)), address: base };
 }
 
 /** A file that is about other things leaves room for the development repository; one that names repositories does not. */
@@ -85,7 +89,7 @@ interface Configured {
 function openConfigured(
   { name, infra, config }: Configured,
   context: RepoSurroundings,
-): Omit<UpdateRepo, 'name' | 'outDir'> {
+): Omit<UpdateRepo, 'name' | 'outDir' | 'fromRoot'> {
   const signing = config['signing-keys'];
   if (signing === undefined) throw noKeys(name, infra);
   const rootsDir = resolve(infra.dir, config['root-roles'] ?? join('roles', name));

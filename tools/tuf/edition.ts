@@ -8,7 +8,7 @@ import type { LoadedRepository } from './load.ts';
 import { EMPTY_MANIFEST, MANIFEST_TARGET, parseManifest } from './manifest.ts';
 import type { UpdateManifest } from './manifest.ts';
 import type { Place } from './place.ts';
-import { completeChain, newest } from './roots.ts';
+import { completeChain, followRoots, newest } from './roots.ts';
 import type { RootChain } from './roots.ts';
 import { targetFileName } from './targets.ts';
 
@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly trusted: RootChain;
   readonly expiry: 'enforce' | 'ignore';
   readonly now: Date;
+  /** Version of the trusted root under which it was published, where the newest has taken keys away since. */
+  readonly fromRoot?: number | undefined;
 }
 
 /** A repository that begins. */
@@ -46,16 +48,36 @@ export function firstEdition(roots: RootChain): Edition {
 
 /** The repository of a place; `absent` only where there is no trace of one. @throws BuildError tuf/... */
 export async function openEdition(places: Places, options: OpenOptions): Promise<Edition | 'absent'> {
-  const base = await loadRepository(places.metadata, options);
+  const { trusted, fromRoot } = options;
+  const { metadata } = places;
+  const base =
+    fromRoot === undefined
+      ? await loadRepository(metadata, options).catch((error: unknown) => Promise.reject(withWayOut(error, trusted)))
+      : await loadRepository(metadata, { ...options, trusted: upTo(trusted, fromRoot), newerRoots: 'fixed' });
   if (base === 'absent') return 'absent';
   const { targets } = base.targets.signed;
-  const roots = longest(await completeChain(base.roots, places.metadata), options.trusted);
+  // Roots that were signed and are not published yet come with the next edition.
+  const roots = await completeChain(await followRoots(trusted, metadata), metadata);
   return { roots, base, targets, manifest: await readManifest(places.targets, targets) };
 }
 
-/** Roots that were signed and are not published yet come with the next edition. */
-function longest(published: RootChain, local: RootChain): RootChain {
-  return newest(published).signed.version >= newest(local).signed.version ? published : local;
+/** @throws BuildError tuf/missing-root */
+function upTo(trusted: RootChain, version: number): RootChain {
+  const [first, ...others] = trusted.filter(({ signed }) => signed.version <= version);
+  if (first !== undefined && newest([first, ...others]).signed.version === version) return [first, ...others];
+  const known = trusted.map(({ signed }) => signed.version).join(', ');
+  throw new BuildError('tuf/missing-root', `Cannot go on from root version ${version}: expected one of ${known}`);
+}
+
+/** What was published before a root took keys away is not signed by those that are left. Who took them over unasked could be made to sign what a thief has put there. */
+function withWayOut(error: unknown, trusted: RootChain): unknown {
+  const before = trusted.at(-2);
+  if (!(error instanceof BuildError) || error.code !== 'tuf/below-threshold' || before === undefined) return error;
+  const { version } = before.signed;
+  return new BuildError(error.code, error.message, {
+    cause: error.cause,
+    hint: `Where that root took keys away and is not published yet: look through what is, then add --from-root ${version}`,
+  });
 }
 
 /** @throws BuildError tuf/no-manifest, tuf/wrong-digest */

@@ -26,6 +26,8 @@ export interface LoadedRepository {
 
 export interface LoadOptions extends Freshness {
   readonly trusted: RootChain;
+  /** `fixed`: it is to be signed by the keys of the last trusted root, though there be newer ones. They are followed unless told. */
+  readonly newerRoots?: 'followed' | 'fixed';
 }
 
 const TIMESTAMP_MAX_BYTES = 1 << 20;
@@ -36,7 +38,8 @@ const SNAPSHOT_MAX_BYTES = 1 << 20;
  * @throws BuildError tuf/...
  */
 export async function loadRepository(place: Place, options: LoadOptions): Promise<LoadedRepository | 'absent'> {
-  const roots = await followRoots(options.trusted, place);
+  const { trusted, newerRoots = 'followed' } = options;
+  const roots = newerRoots === 'followed' ? await followRoots(trusted, place) : trusted;
   const root = newest(roots).signed;
   assertFresh(newest(roots), options);
   const found = await place.read('timestamp.json', TIMESTAMP_MAX_BYTES);
