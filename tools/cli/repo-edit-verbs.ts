@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 import { example } from './help.ts';
-import type { EditFlags } from './repo-edit.ts';
+import type { EditFlags } from './repo-proposal.ts';
 import { addBaseFlags, addFleetFlags, EXPIRATION, SMOOTH, START, WAVES } from './repo-flags.ts';
 import type { WavesFlags } from './repo-waves.ts';
 import type { RunVerb } from './session.ts';

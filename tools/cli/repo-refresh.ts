@@ -7,8 +7,8 @@ import type { Kept } from '../tuf/editor.ts';
 import { readExpirationPolicy } from '../tuf/policies.ts';
 import type { WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
 import { publishCommand } from './repo-flags.ts';
-import { wardsOf } from './repo-tend.ts';
-import type { TendFlags } from './repo-tend.ts';
+import { nameOf, wardsOf } from './repo-wards.ts';
+import type { TendFlags } from './repo-wards.ts';
 import type { Session } from './session.ts';
 import { describeSigning, describeWaiting } from './tell-signing.ts';
 
@@ -25,10 +25,11 @@ export async function refresh(session: Session, flags: RefreshFlags): Promise<vo
   const options = { expiration: readExpirationPolicy(flags.expiration), now, signLater, signal: session.signal };
   const expiry = flags.allowExpired === true ? 'ignore' : 'enforce';
   const done: (readonly [repository: string, edition: WrittenEdition | WaitingEdition])[] = [];
-  for (const { repo, fleet } of await wardsOf(session, flags)) {
+  for (const ward of await wardsOf(session, flags)) {
+    const { repo, fleet } = ward;
     const published = await openPublished(repo, fleet, { expiry, now });
     const edition = await renew(repo, published, { fleet, kept: flags.keep ?? 'none', options });
-    done.push([`${repo.name}: ${fleet.variant} for ${fleet.arch}`, edition]);
+    done.push([nameOf(ward), edition]);
   }
   const written = done.flatMap(([repository, edition]) =>
     edition.state === 'written'

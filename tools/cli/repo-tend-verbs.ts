@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { example } from './help.ts';
 import { addBaseFlags, addFleetFlags, ALL, EXPIRATION } from './repo-flags.ts';
 import type { RefreshFlags } from './repo-refresh.ts';
-import type { ExpirationFlags, TendFlags } from './repo-tend.ts';
+import type { ExpirationFlags } from './repo-expirations.ts';
+import type { TendFlags } from './repo-wards.ts';
 import type { RunVerb } from './session.ts';
 
 export function addTending(repo: Command, run: RunVerb): void {
@@ -14,14 +15,16 @@ export function addTending(repo: Command, run: RunVerb): void {
     .option(...ALL)
     .option('--quick', 'ask for the sizes of targets, and read none of them')
     .addHelpText('after', example('repo validate --variant metal-dev', 'repo validate --all --quick'))
-    .action((flags: TendFlags) => run(async (session) => (await import('./repo-tend.ts')).validate(session, flags)));
+    .action((flags: TendFlags) =>
+      run(async (session) => (await import('./repo-validate.ts')).validate(session, flags)),
+    );
   addFleetFlags(repo.command('check-expirations'))
     .description('Say when metadata expires; exit status 2 when it is soon')
     .option(...ALL)
     .option('--within <offset>', 'what is soon', '3 days')
     .addHelpText('after', example('repo check-expirations --all --within "1 week"'))
     .action((flags: ExpirationFlags) =>
-      run(async (session) => (await import('./repo-tend.ts')).checkExpirations(session, flags)),
+      run(async (session) => (await import('./repo-expirations.ts')).checkExpirations(session, flags)),
     );
   addBaseFlags(addFleetFlags(repo.command('refresh')))
     .description('Sign what is published anew, so that it is good for longer')

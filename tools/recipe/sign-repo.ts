@@ -1,27 +1,22 @@
-/** Editions of a repository that wait for signatures: which there are, and what becomes of them when some come. */
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** What becomes of editions that wait when signatures come for them. */
 
 import { BuildError, BuildErrors, throwAll } from '../errors.ts';
 import { recognise } from '../tuf/detached.ts';
 import { authorityUnder, finishEdition } from '../tuf/finish-edition.ts';
-import { lackingUnder } from '../tuf/half-signed.ts';
-import type { Lacking } from '../tuf/half-signed.ts';
 import { canonicalBytes } from '../tuf/key.ts';
 import type { KeyId } from '../tuf/key.ts';
-import { fileNameOf } from '../tuf/metadata.ts';
 import type { Signature } from '../tuf/metadata.ts';
-import { readRequests, readSignatureFiles, writeRequest } from '../tuf/signing-request.ts';
+import { readSignatureFiles } from '../tuf/signature-files.ts';
+import { readRequests } from '../tuf/signing-request.ts';
 import type { SigningRequest } from '../tuf/signing-request.ts';
 import type { Authority } from '../tuf/trust.ts';
-import { readWaiting } from '../tuf/waiting.ts';
 import type { Waiting } from '../tuf/waiting.ts';
 import { linkLatest } from '../tuf/write.ts';
 import type { WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
 import { findCurrent } from './create-update.ts';
 import { readRoots, signersOf } from './update-repo.ts';
 import type { UpdateRepo } from './update-repo.ts';
+import { allWaiting, findComplete, sha256 } from './waiting-editions.ts';
 
 export interface FinishRequest {
   readonly folder: string;
@@ -100,67 +95,10 @@ async function readSignatures(request: SigningRequest, authority: Authority): Pr
   return [...byKey.values()];
 }
 
-export interface Waits {
-  readonly waiting: Waiting;
-  readonly lacking: Lacking;
-  /** Of the bytes to sign. */
-  readonly sha256: string;
-  /** Where its request was written again. */
-  readonly requestDir: string | undefined;
-}
-
-/** What waits, whose signatures it lacks; `folder`: where all of it is to be asked for again. */
-export async function listWaiting(repo: UpdateRepo, folder: string | undefined): Promise<readonly Waits[]> {
-  const found: Waits[] = [];
-  const roots = await readRoots(repo);
-  for (const waiting of await allWaiting(repo)) {
-    const { half, fleet } = waiting;
-    const payload = canonicalBytes(half.signed);
-    const authority = authorityUnder({ roots }, waiting);
-    const lacking = lackingUnder({ payload, signatures: half.signatures }, authority);
-    const wanted = { repository: repo.name, fleet, half, authority };
-    const requestDir = folder === undefined ? undefined : await writeRequest(folder, wanted);
-    found.push({ waiting, lacking, sha256: sha256(payload), requestDir });
-  }
-  return found;
-}
-
-/** In every output; a link to one is none of its own. */
-async function allWaiting({ outDir }: UpdateRepo): Promise<readonly Waiting[]> {
-  return (await Promise.all((await outputsOf(outDir)).map(readWaiting))).flat();
-}
-
-async function outputsOf(outDir: string): Promise<readonly string[]> {
-  const entries = await readdir(outDir, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(outDir, name))
-    .toSorted();
-}
-
-/** The output that holds just these words, signed. */
-async function findComplete({ outDir }: UpdateRepo, request: SigningRequest): Promise<string | undefined> {
-  const { variant, arch, role, 'role-version': version } = request;
-  for (const dir of await outputsOf(outDir)) {
-    const text = await readFile(join(dir, variant, arch, fileNameOf(role, version)), 'utf8').catch(() => undefined);
-    if (text !== undefined && Buffer.compare(canonicalBytes(signedIn(text)), request.payload) === 0) return dir;
-  }
-  return undefined;
-}
-
-function signedIn(text: string): unknown {
-  const role: unknown = JSON.parse(text);
-  return typeof role === 'object' && role !== null && 'signed' in role ? role.signed : null;
-}
-
 function staleRequest({ dir, role, 'role-version': version }: SigningRequest, all: readonly Waiting[]): BuildError {
   const waits = all.map((each) => `${each.role} version ${each.half.signed.version} of ${each.fleet.variant}`);
   const finding = `nothing waits for ${role} version ${version}; what does is ${waits.join(', ') || 'nothing at all'}`;
   return new BuildError('tuf/stale-request', `Cannot take the signatures in "${dir}": ${finding}`, {
     hint: 'See what waits, and have its request written anew: npx tsx Makefile.ts repo waiting --sign-later <folder>',
   });
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -12,7 +12,8 @@ import type { RequestWords } from '../tuf/request-words.ts';
 import { short } from '../tuf/role.ts';
 import { signPayload } from '../tuf/signer.ts';
 import type { IdentifiedSigner } from '../tuf/signer.ts';
-import { readRequests, writeSignature } from '../tuf/signing-request.ts';
+import { writeSignature } from '../tuf/signature-files.ts';
+import { readRequests } from '../tuf/signing-request.ts';
 import type { SigningRequest } from '../tuf/signing-request.ts';
 
 export interface SigningDesk {

@@ -6,7 +6,7 @@ import { verifySignature } from './key.ts';
 import type { TufKey } from './key.ts';
 import type { Signature } from './metadata.ts';
 import { short } from './role.ts';
-import type { SignatureFile } from './signing-request.ts';
+import type { SignatureFile } from './signature-files.ts';
 import type { Authority } from './trust.ts';
 
 /** As hex: the bytes themselves, or what they say in hex or in base64. */

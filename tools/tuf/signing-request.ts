@@ -15,12 +15,11 @@ import { ARCHES } from '../config/arch.ts';
 import { BuildError } from '../errors.ts';
 import { writeWhole } from './directory.ts';
 import { ONLINE_ROLES } from './editor.ts';
-import type { OnlineRole } from './editor.ts';
 import type { HalfSigned } from './half-signed.ts';
 import { lackingUnder } from './half-signed.ts';
 import { canonicalBytes, keySchema } from './key.ts';
 import type { Fleet } from './manifest.ts';
-import { short } from './role.ts';
+import { isSignatureFile } from './signature-files.ts';
 import type { Authority } from './trust.ts';
 
 const REQUEST_FILE = 'request.json';
@@ -89,11 +88,7 @@ async function clearOther(dir: string, sha256: string): Promise<void> {
   const before = await parseRequest(join(dir, REQUEST_FILE)).catch(() => undefined);
   if (before === undefined || before.sha256 === sha256) return;
   for (const name of await readdir(dir))
-    if (name === tbsFile(before.role) || isSignature(name, before.role)) await rm(join(dir, name));
-}
-
-function isSignature(name: string, role: string): boolean {
-  return name.startsWith(`${role}.`) && name.endsWith('.sig');
+    if (name === tbsFile(before.role) || isSignatureFile(name, before.role)) await rm(join(dir, name));
 }
 
 /** All below a folder, or the one that the folder is. @throws BuildError tuf/no-request, tuf/changed-request */
@@ -140,37 +135,4 @@ async function parseRequest(file: string): Promise<RequestFile> {
       hint: 'Give the folder that "--sign-later <folder>" has written',
     });
   }
-}
-
-export interface SignatureFile {
-  readonly file: string;
-  readonly bytes: Uint8Array;
-}
-
-const SIGNATURE_MAX_BYTES = 64 << 10;
-
-/** The signatures that came back: `<role>.sig` and `<role>.<name>.sig`. @throws BuildError tuf/bad-signature for what is far too long to be one */
-export async function readSignatureFiles({
-  dir,
-  role,
-}: Pick<SigningRequest, 'dir' | 'role'>): Promise<readonly SignatureFile[]> {
-  const names = (await readdir(dir)).filter((name) => isSignature(name, role));
-  return await Promise.all(
-    names.toSorted().map(async (name) => {
-      const file = join(dir, name);
-      if ((await stat(file)).size > SIGNATURE_MAX_BYTES)
-        throw new BuildError('tuf/bad-signature', `Cannot take signature "${file}": it is longer than any`);
-      return { file, bytes: await readFile(file) };
-    }),
-  );
-}
-
-export async function writeSignature(
-  { dir, role }: { readonly dir: string; readonly role: OnlineRole },
-  keyid: string,
-  sig: string,
-): Promise<string> {
-  const file = join(dir, `${role}.${short(keyid)}.sig`);
-  await writeWhole(file, Buffer.from(sig, 'hex'));
-  return file;
 }

@@ -2,8 +2,8 @@
  * A repository on top of another, from what is to change to the signed whole on disk. Where not enough keys of a role are at hand and that was
  * said to be expected, it stops there, and waits for signatures that are made elsewhere.
  */
-import { BuildError } from '../errors.ts';
 import type { Edition } from './edition.ts';
+import { assertImages, assertSameBytes, namesOf } from './edition-checks.ts';
 import { keptRoles, signAsFarAsKeysReach, signRepository } from './editor.ts';
 import type { Halt, Kept, RepositoryDraft, SignedRepository, SignOptions, TargetFiles } from './editor.ts';
 import { MANIFEST_TARGET, printManifest } from './manifest.ts';
@@ -83,7 +83,7 @@ export async function writeEdition(
   const manifest = await stage.add(MANIFEST_TARGET, printManifest(change.manifest));
   const added = [...staged, manifest];
   const targets = { ...before, ...targetFilesOf(added) };
-  assertImages(change.manifest, new Set([...Object.keys(targets), ...delegatedNames(edition)]), fleet);
+  assertImages(change.manifest, namesOf(targets, edition), fleet);
   return await signAndWrite(
     stage,
     { fleet, added, draft: { roots: edition.roots, targets, base: edition.base } },
@@ -134,41 +134,4 @@ export async function signAndWrite(
   await placeTargets(stage, added);
   await writeWaiting(waitingOf(signed, { out, fleet, expiration, published: draft.base }));
   return { state: 'waiting', ...signed, dir: out, fleet, requestDir, added };
-}
-
-/** Hosts and caches know a target by its name: one name never stands for two contents. */
-function assertSameBytes(before: TargetFiles, staged: readonly StagedTarget[]): void {
-  for (const { name, hash } of staged) {
-    const there = before[name]?.hashes.sha256;
-    if (there === undefined || there === hash) continue;
-    throw new BuildError(
-      'tuf/target-differs',
-      `Cannot add target "${name}": the repository has one of that name with SHA-256 ${there}, and this one has ${hash}`,
-      {
-        hint: 'Commit, so that the build has a name of its own; or, if no host can have taken it yet, add --replace-update',
-      },
-    );
-  }
-}
-
-/** What roles of others have: clients look there too. */
-function delegatedNames({ base }: Edition): readonly string[] {
-  return base?.delegated.flatMap(({ signed }) => Object.keys(signed.targets)) ?? [];
-}
-
-/** Every image and migration that the manifest names has to be there. */
-function assertImages(
-  { updates, migrations }: UpdateManifest,
-  names: ReadonlySet<string>,
-  { variant, arch }: Fleet,
-): void {
-  const images = updates
-    .filter((update) => update.variant === variant && update.arch === arch)
-    .flatMap(({ images: { boot, root, hash } }) => [boot, root, hash]);
-  const missing = [...images, ...Object.values(migrations).flat()].filter((name) => !names.has(name));
-  if (missing.length === 0) return;
-  throw new BuildError(
-    'tuf/missing-target',
-    `Cannot write ${MANIFEST_TARGET}: it names targets that are not there: ${[...new Set(missing)].join(', ')}`,
-  );
 }
