@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,6 +29,10 @@ interface Bad {
 
 async function publish(): Promise<void> {
   await rig.ok('repo', 'publish', '--to', `file:${ceremony.published}`);
+}
+
+function waiting(): string {
+  return join(rig.dir, 'build/repos/acme/1.0.0-abcd1234/.waiting/metal-dev/x86_64.json');
 }
 
 describe('a release whose targets are signed elsewhere', () => {
@@ -122,6 +126,7 @@ describe('a release whose targets are signed elsewhere', () => {
 
   test('with the second the repository is done: what lies over the targets is signed by the keys that are here', async () => {
     team.openssl('bob', { in: team.path('targets.tbs'), out: 'targets.bob.sig', options: pss(32) });
+    copyFileSync(waiting(), join(rig.dir, 'waiting'));
     expect(await rig.ok('repo', 'sign', '--from', team.folder)).toContain('is signed: targets');
     expect(await rig.ok('repo', 'waiting')).toContain('Nothing waits for signatures');
     await publish();
@@ -135,7 +140,19 @@ describe('a release whose targets are signed elsewhere', () => {
     });
   });
 
-  test('the same signatures once more change nothing', async () => {
+  test('the same signatures once more change nothing; a run that was killed just before its end is ended', async () => {
     expect(await rig.ok('repo', 'sign', '--from', team.folder)).toContain('had all its signatures before');
+    copyFileSync(join(rig.dir, 'waiting'), waiting());
+    expect(await rig.refusal('repo', 'publish', '--to', `file:${ceremony.published}`)).toBe('1 tuf/unsigned');
+    expect(await rig.ok('repo', 'sign', '--from', team.folder)).toContain('is signed: targets');
+    expect(existsSync(waiting())).toBe(false);
+  });
+
+  test('no private key is in what was handed around or written', () => {
+    const secrets = ['alice', 'bob', 'carol'].map(
+      (name) => readFileSync(team.away(name), 'latin1').split('\n')[1] ?? '',
+    );
+    expect(secrets.every((secret) => secret.length > 60)).toBe(true);
+    for (const dir of ['media', 'build', 'published']) expect(rig.filesWith(secrets, join(rig.dir, dir))).toEqual([]);
   });
 });

@@ -78,6 +78,7 @@ export class DirectoryPlace implements WritablePlace {
       const digest = await copyAndDigest(from, aside, onProgress);
       if (digest.hash !== sha256 || digest.size !== size) throw changed(from, sha256);
       await rename(aside, file);
+      await syncDirectory(dirname(file));
     } finally {
       await rm(aside, { force: true });
     }

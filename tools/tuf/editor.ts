@@ -8,7 +8,7 @@ import { canonicalBytes } from './key.ts';
 import type { LoadedRepository } from './load.ts';
 import { SPEC_VERSION } from './metadata.ts';
 import type { Signed, Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
-import { nextVersion } from './next-version.ts';
+import { nextVersion, remembered } from './next-version.ts';
 import { tooFewKeys } from './role.ts';
 import type { SignedRole } from './role.ts';
 import { newest } from './roots.ts';
@@ -81,8 +81,9 @@ export async function signAsFarAsKeysReach(
   const { roots, base, given = {} } = draft;
   const root = newest(roots).signed;
   const dates = expirations(options, { rootExpires: root.expires, given });
+  const known = remembered(base, root);
   const sign = async <S extends Signed>(role: OnlineRole, words: Words<S>): Promise<SignedRole<S> | HalfSigned<S>> => {
-    const version = nextVersion(base?.[role], options.now);
+    const version = nextVersion(known[role], options.now);
     const signed = words({ spec_version: SPEC_VERSION, version, expires: dates[role] });
     return await signAtHand({ role, signed, signatures: [] }, await options.signers(role), authorityOf(root, role));
   };
@@ -96,7 +97,7 @@ export async function signAsFarAsKeysReach(
   if (!isSigned(targets)) return halt(targets, {});
   const named = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
   // Also what nobody delegates to any more: a client that has seen a role refuses every snapshot without it (TUF 5.5.5).
-  const meta = { ...base?.snapshot.signed.meta, ...named };
+  const meta = { ...(known.snapshot === undefined ? {} : base?.snapshot.signed.meta), ...named };
   const snapshot =
     given.snapshot ?? (await sign('snapshot', (common) => ({ _type: 'snapshot' as const, ...common, meta })));
   if (!isSigned(snapshot)) return halt(snapshot, { targets });

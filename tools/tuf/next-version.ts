@@ -1,5 +1,30 @@
 import { formatMoment } from '../config/moment.ts';
 import { BuildError } from '../errors.ts';
+import type { OnlineRole } from './editor.ts';
+import { canonicalBytes } from './key.ts';
+import type { LoadedRepository } from './load.ts';
+import type { Root } from './metadata.ts';
+import type { SignedRole } from './role.ts';
+import { authorityOf, goodSigners } from './trust.ts';
+
+/**
+ * The roles of a base that clients remember under a root: what a key has signed that it takes away they forget, and with a snapshot the versions
+ * in it (TUF 5.3.11). Of targets, some clients keep a copy as long as its own keys stay.
+ */
+export function remembered(base: LoadedRepository | undefined, root: Root): Partial<Record<OnlineRole, SignedRole>> {
+  if (base === undefined) return {};
+  const holds = (role: OnlineRole): boolean => {
+    const { signed, signatures } = base[role];
+    const authority = authorityOf(root, role);
+    return goodSigners(canonicalBytes(signed), signatures, authority).length >= authority.threshold;
+  };
+  const snapshot = holds('snapshot');
+  return {
+    ...(snapshot ? { snapshot: base.snapshot } : {}),
+    ...(holds('timestamp') ? { timestamp: base.timestamp } : {}),
+    ...(snapshot || holds('targets') ? { targets: base.targets } : {}),
+  };
+}
 
 /** Signing twice in a second counts on; further ahead than this, the clock is wrong. */
 const CLOCK_SLACK_SECONDS = 300;
@@ -20,7 +45,7 @@ export function nextVersion(
       'tuf/clock-behind',
       `Cannot go on from the published ${before?.role ?? 'metadata'}: ${finding}`,
       {
-        hint: 'Set the clock of this machine',
+        hint: 'Set the clock of this machine. If a thief has signed that: docs/update-repository.md tells how versions begin anew',
       },
     );
   }
