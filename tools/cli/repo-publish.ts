@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { runErrand } from '../recipe/errand.ts';
-import { accessOf, addressBelow, addressOf, openRepo } from '../recipe/update-repo.ts';
-import type { Address } from '../recipe/update-repo.ts';
+import { accessOf, addressBelow, addressOf } from '../recipe/repo-address.ts';
+import { openRepo } from '../recipe/update-repo.ts';
+import type { Address } from '../recipe/repo-address.ts';
 import { formatBytes, formatTable } from '../report/format.ts';
 import { invalidate } from '../tuf/cloudfront.ts';
 import { joinAddress, openWritablePlace } from '../tuf/open-place.ts';

@@ -23,7 +23,8 @@ import { writeEdition } from '../tuf/write-edition.ts';
 import type { WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
 import { findBuiltUpdate, unpackMigrations } from './built-update.ts';
 import type { BuiltUpdate } from './built-update.ts';
-import { ifLacking, metadataPlace, readRoots, signersOf, targetsPlace } from './update-repo.ts';
+import { metadataPlace, targetsPlace } from './repo-address.ts';
+import { ifLacking, readRoots, signersOf } from './update-repo.ts';
 import type { UpdateRepo } from './update-repo.ts';
 
 export interface CreateOptions {

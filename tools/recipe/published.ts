@@ -11,7 +11,8 @@ import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
 import { linkLatest } from '../tuf/write.ts';
 import { renewEdition, writeEdition } from '../tuf/write-edition.ts';
 import type { OutputOptions, WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
-import { addressOf, ifLacking, metadataPlace, readRoots, signersOf, targetsPlace } from './update-repo.ts';
+import { addressOf, metadataPlace, targetsPlace } from './repo-address.ts';
+import { ifLacking, readRoots, signersOf } from './update-repo.ts';
 import type { UpdateRepo } from './update-repo.ts';
 
 export interface PublishedOptions {

@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 
 import { readInfra, unknownRepo } from '../config/read-infra.ts';
-import type { AwsAccess, RepoConfig } from '../config/infra-repo.ts';
+import type { RepoConfig } from '../config/infra-repo.ts';
 import type { ReadInfra } from '../config/read-infra.ts';
 import { BuildError } from '../errors.ts';
 import type { KeyContext } from '../keys/service-key.ts';
@@ -10,24 +10,21 @@ import type { EventSink } from '../graph/events.ts';
 import { devRepository, ensureDevRepository } from '../tuf/dev-repository.ts';
 import type { Signers } from '../tuf/editor.ts';
 import { fetchFirstRoot } from '../tuf/fetch-root.ts';
-import { joinAddress, openPlace } from '../tuf/open-place.ts';
 import { openSigners } from '../tuf/open-signer.ts';
-import type { Place } from '../tuf/place.ts';
 import { readRootDirectory } from '../tuf/roots.ts';
 import type { RootChain } from '../tuf/roots.ts';
 import type { IfLacking } from '../tuf/write-edition.ts';
+import { accessOf, addressBelow, configuredAddress } from './repo-address.ts';
+import type { AccessFlags, Address } from './repo-address.ts';
 
 export const DEFAULT_REPO = 'default';
 
-export interface RepoOptions {
+export interface RepoOptions extends AccessFlags {
   readonly repo?: string | undefined;
   /** Another file than the checkout's own. */
   readonly infra?: string | undefined;
   /** Where the repository is, when not where Infra.yaml says. */
   readonly base?: string | undefined;
-  /** How an s3 address is reached, when not as Infra.yaml or the environment says. */
-  readonly endpoint?: string | undefined;
-  readonly region?: string | undefined;
   /** Version of the root under which it was published, where the newest has taken keys away since. */
   readonly fromRoot?: number | undefined;
 }
@@ -37,13 +34,6 @@ export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
   /** The user's own configuration. */
   readonly configDir: string;
   readonly sink: EventSink;
-}
-
-/** Where a repository is published, or will be. */
-export interface Address {
-  readonly metadata: string;
-  readonly targets: string;
-  readonly access: AwsAccess;
 }
 
 export interface UpdateRepo {
@@ -136,32 +126,6 @@ async function openDev(
   };
 }
 
-/** Flags win over what stands in Infra.yaml. */
-export function accessOf({ endpoint, region }: RepoOptions, config: RepoConfig | undefined): AwsAccess {
-  const { publish } = config ?? {};
-  return { profile: publish?.profile, endpoint: endpoint ?? publish?.endpoint, region: region ?? publish?.region };
-}
-
-export function addressBelow(base: string, access: AwsAccess): Address {
-  return { metadata: base, targets: joinAddress(base, 'targets'), access };
-}
-
-function configuredAddress(name: string, { locate }: ReadInfra, config: RepoConfig): Address | undefined {
-  const { publish, 'metadata-base-url': metadata, 'targets-url': targets } = config;
-  if (publish !== undefined)
-    return { metadata: publish.to, targets: publish.targets ?? joinAddress(publish.to, 'targets'), access: publish };
-  if (metadata !== undefined && targets !== undefined) return { metadata, targets, access: {} };
-  if (metadata === undefined && targets === undefined) return undefined;
-  const lacks = metadata === undefined ? 'metadata-base-url' : 'targets-url';
-  throw new BuildError(
-    'config/one-address',
-    `Cannot find repository "${name}": it has one address, and lacks ${lacks}`,
-    {
-      at: locate(['repo', name]),
-    },
-  );
-}
-
 /** The roots of a repository; fetched first where only their address is known. @throws BuildError tuf/no-root */
 export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise<RootChain> {
   const found = await readRootDirectory(rootsDir);
@@ -185,24 +149,4 @@ export function signersOf({ signing, keys }: UpdateRepo, { type }: Pick<IfLackin
 /** `folder`: what waits for signatures is written there; without one, lacking keys are an error. */
 export function ifLacking({ name }: UpdateRepo, folder: string | undefined): IfLacking {
   return folder === undefined ? { type: 'fail' } : { type: 'wait', folder, repository: name };
-}
-
-/** The place of one fleet's metadata. */
-export async function metadataPlace(
-  { metadata, access }: Address,
-  { variant, arch }: { variant: string; arch: string },
-): Promise<Place> {
-  return await openPlace(joinAddress(metadata, variant, arch), access);
-}
-
-export async function targetsPlace({ targets, access }: Address): Promise<Place> {
-  return await openPlace(targets, access);
-}
-
-/** Where a repository is. @throws BuildError tuf/no-address */
-export function addressOf({ name, address }: UpdateRepo): Address {
-  if (address !== undefined) return address;
-  throw new BuildError('tuf/no-address', `Cannot tell where repository "${name}" is published`, {
-    hint: 'Name it: --base file:<dir>, https://... or s3://...; or in Infra.yaml: publish: { to: ... }',
-  });
 }
