@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,6 +68,7 @@ describe('a release whose targets are signed elsewhere', () => {
   test('what would be signed is told from the bytes, before any key is opened', async () => {
     const said = await rig.ok('repo', 'sign', team.folder, '--plan');
     expect(said).toContain('slipway-metal-dev-x86_64-1.0.0-abcd1234-root.erofs.lz4');
+    expect(said).toMatch(/ {2}offers 1\.0\.0, from \S+ to \S+; hosts go no further than 1\.0\.0\n/);
     expect(said).toContain('Nothing was signed.');
     expect(team.signatures()).toEqual([]);
   });
@@ -83,6 +84,9 @@ describe('a release whose targets are signed elsewhere', () => {
     writeFileSync(file, bytes.toString().replace('-root.erofs.lz4"', '-root.erofs.lz4\u009b1A"'));
     team.rewriteRequest({ sha256: team.sha256('targets.tbs') });
     expect(await rig.refusal('repo', 'sign', team.folder, '--plan')).toBe('1 tuf/changed-request');
+    await rig.ok('repo', 'waiting', '--sign-later', team.folder);
+    appendFileSync(team.path('manifest.json'), ' ');
+    expect(await rig.refusal('repo', 'sign', team.folder, '--key', key)).toBe('1 tuf/changed-request');
     expect(team.signatures()).toEqual([]);
     await rig.ok('repo', 'waiting', '--sign-later', team.folder);
     expect(readFileSync(file)).toEqual(bytes);

@@ -1,6 +1,7 @@
 /** Verbs for roles whose keys are not where the repository is made: sign them there, bring the signatures back, see what waits. */
 import { resolve } from 'node:path';
 
+import { formatMoment } from '../config/moment.ts';
 import { BuildError, throwAll } from '../errors.ts';
 import { openRepo } from '../recipe/update-repo.ts';
 import { openRootDesk } from '../recipe/root-desk.ts';
@@ -10,7 +11,9 @@ import { signRequests } from '../recipe/sign-request.ts';
 import type { SignedRequest } from '../recipe/sign-request.ts';
 import { listWaiting } from '../recipe/waiting-editions.ts';
 import { formatTable } from '../report/format.ts';
+import type { Update } from '../tuf/manifest.ts';
 import { short } from '../tuf/role.ts';
+import { parseWaves } from '../tuf/waves.ts';
 import type { RepoFlags } from './repo-flags.ts';
 import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
@@ -49,8 +52,18 @@ function describeSigned({ request, words, files, by }: SignedRequest): string {
   return [
     `${role} version ${words.version} of ${variant} for ${arch} in "${repository}", good until ${words.expires}, SHA-256 ${sha256}`,
     ...(words.holds.length === 0 ? [] : [formatTable(words.holds.map(({ name, digest }) => [`  ${name}`, digest]))]),
+    ...(words.offers ?? []).map(describeOffer),
     ...by.map((id, index) => `  signed by ${short(id)}: ${files[index] ?? ''}`),
   ].join('\n');
+}
+
+/** An update, as whoever signs it has to know of it. */
+function describeOffer({ version, max_version: max, waves }: Update): string {
+  const dates = parseWaves(waves);
+  const [first, last] = [dates[0]?.[1], dates.at(-1)?.[1]];
+  const when =
+    first === undefined || last === undefined ? 'at once' : `from ${formatMoment(first)} to ${formatMoment(last)}`;
+  return `  offers ${version}, ${when}; hosts go no further than ${max}`;
 }
 
 function signedToJson({ request, words, files, by }: SignedRequest): unknown {
@@ -61,6 +74,7 @@ function signedToJson({ request, words, files, by }: SignedRequest): unknown {
     arch,
     role,
     version: words.version,
+    offers: words.offers ?? null,
     expires: words.expires,
     sha256,
     signedBy: by,

@@ -29,11 +29,11 @@ export async function listWaiting(repo: UpdateRepo, folder: string | undefined):
   const found: Waits[] = [];
   const roots = await readRoots(repo);
   for (const waiting of await allWaiting(repo)) {
-    const { half, fleet } = waiting;
+    const { half, fleet, out } = waiting;
     const payload = canonicalBytes(half.signed);
     const authority = authorityUnder({ roots }, waiting);
     const lacking = lackingUnder({ payload, signatures: half.signatures }, authority);
-    const wanted = { repository: repo.name, fleet, half, authority };
+    const wanted = { repository: repo.name, fleet, half, authority, out };
     const requestDir = folder === undefined ? undefined : await writeRequest(folder, wanted);
     found.push({ waiting, lacking, sha256: sha256(payload), requestDir });
   }

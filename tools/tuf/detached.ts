@@ -44,7 +44,7 @@ export function recognise(
 }
 
 const PSS_HINT =
-  'With openssl pkeyutl: -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32 -pkeyopt rsa_mgf1_md:sha256 -digest sha256';
+  'Sign it once more, and take this one away. With openssl pkeyutl: -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32 -pkeyopt rsa_mgf1_md:sha256 -digest sha256';
 
 /** What people get wrong with RSA: the right key over the right bytes, padded or salted in another way than all TUF clients want it. */
 function nearMiss(key: TufKey | undefined, payload: Uint8Array, forms: readonly string[]): readonly string[] {

@@ -48,6 +48,7 @@ export async function finishEdition(
       fleet,
       half: signed,
       authority,
+      out,
     });
     return { state: 'waiting', half: signed, authority, given, dir: out, fleet, requestDir, added: [] };
   }

@@ -3,6 +3,7 @@
  *
  *     <variant>/<arch>/request.json        which role it is, and whose signatures it wants
  *                      <role>.tbs          the bytes to sign: canonical JSON, to be read by people too
+ *                      manifest.json       the target of that name, where it is new: which updates are offered, and to whom
  *                      <role>.<name>.sig   a signature, once it is there: its bytes, in hex or in base64; the name is the signer's own choice
  */
 import { createHash } from 'node:crypto';
@@ -18,8 +19,11 @@ import { ONLINE_ROLES } from './editor.ts';
 import type { HalfSigned } from './half-signed.ts';
 import { lackingUnder } from './half-signed.ts';
 import { canonicalBytes, keySchema } from './key.ts';
+import { MANIFEST_TARGET } from './manifest.ts';
 import type { Fleet } from './manifest.ts';
+import { targetsSchema } from './metadata.ts';
 import { isSignatureFile } from './signature-files.ts';
+import { targetFileName } from './targets.ts';
 import type { Authority } from './trust.ts';
 
 const REQUEST_FILE = 'request.json';
@@ -46,6 +50,8 @@ type RequestFile = z.output<typeof requestSchema>;
 export interface SigningRequest extends Omit<RequestFile, 'version'> {
   readonly dir: string;
   readonly payload: Uint8Array;
+  /** Nothing is known of it but that it lies there. */
+  readonly manifest: Uint8Array | undefined;
 }
 
 export interface Wanted {
@@ -53,6 +59,8 @@ export interface Wanted {
   readonly fleet: Fleet;
   readonly half: HalfSigned;
   readonly authority: Authority;
+  /** The output that it is of: its targets are there. */
+  readonly out: string;
 }
 
 export function tbsFile(role: string): string {
@@ -60,7 +68,10 @@ export function tbsFile(role: string): string {
 }
 
 /** Writes the request of one fleet below a folder; what an earlier one of it asked for is taken away. */
-export async function writeRequest(folder: string, { repository, fleet, half, authority }: Wanted): Promise<string> {
+export async function writeRequest(
+  folder: string,
+  { repository, fleet, half, authority, out }: Wanted,
+): Promise<string> {
   const dir = join(folder, fleet.variant, fleet.arch);
   const payload = canonicalBytes(half.signed);
   const { signed } = lackingUnder({ payload, signatures: half.signatures }, authority);
@@ -78,9 +89,20 @@ export async function writeRequest(folder: string, { repository, fleet, half, au
   await mkdir(dir, { recursive: true });
   await clearOther(dir, request.sha256);
   await writeWhole(join(dir, tbsFile(half.role)), payload);
+  await copyManifest(half, { from: join(out, 'targets'), to: dir });
   // Last: a folder with a request is whole.
   await writeWhole(join(dir, REQUEST_FILE), Buffer.from(`${JSON.stringify(request, undefined, 2)}\n`));
   return dir;
+}
+
+/** Whoever signs targets offers updates: what is offered is to be seen. */
+async function copyManifest({ signed }: HalfSigned, { from, to }: { from: string; to: string }): Promise<void> {
+  const copy = join(to, MANIFEST_TARGET);
+  const info = 'targets' in signed ? targetsSchema.parse(signed).targets[MANIFEST_TARGET] : undefined;
+  const file = info === undefined ? undefined : join(from, targetFileName(info.hashes.sha256, MANIFEST_TARGET));
+  const bytes = file === undefined ? undefined : await readFile(file).catch(() => undefined);
+  if (bytes === undefined) await rm(copy, { force: true });
+  else await writeWhole(copy, bytes);
 }
 
 /** A request of other bytes goes with what answered it: signatures that are of no use would be complained about when they come back. */
@@ -118,7 +140,8 @@ async function readRequest(dir: string): Promise<SigningRequest> {
     ),
   );
   const sha256 = createHash('sha256').update(payload).digest('hex');
-  if (sha256 === words.sha256) return { ...words, dir, payload };
+  const manifest = await readFile(join(dir, MANIFEST_TARGET)).catch(() => undefined);
+  if (sha256 === words.sha256) return { ...words, dir, payload, manifest };
   throw new BuildError(
     'tuf/changed-request',
     `Cannot sign "${file}": expected SHA-256 ${words.sha256}, as ${REQUEST_FILE} says, got ${sha256}`,

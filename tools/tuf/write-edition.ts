@@ -129,9 +129,9 @@ export async function signAndWrite(
     return { state: 'written', ...written, repository: signed, added };
   }
   if (ifLacking.type === 'fail') throw new TypeError('what lacks keys is not signed');
-  // The request first: what waits without one could not be signed, and a request that nothing waits for is replaced by the next run.
-  const requestDir = await writeRequest(ifLacking.folder, { repository: ifLacking.repository, fleet, ...signed });
+  // The request before that: what waits without one could not be signed, and a request that nothing waits for is replaced by the next run.
   await placeTargets(stage, added);
+  const requestDir = await writeRequest(ifLacking.folder, { repository: ifLacking.repository, fleet, out, ...signed });
   await writeWaiting(waitingOf(signed, { out, fleet, expiration, published: draft.base }));
   return { state: 'waiting', ...signed, dir: out, fleet, requestDir, added };
 }
