@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { runCommand } from '../../tools/process/command.ts';
-import { openEdition, firstEdition, renewEdition, writeEdition } from '../../tools/tuf/edition.ts';
-import type { WriteEditionOptions } from '../../tools/tuf/edition.ts';
+import { firstEdition, openEdition } from '../../tools/tuf/edition.ts';
+import { renewEdition, writeEdition } from '../../tools/tuf/write-edition.ts';
+import type { WriteEditionOptions } from '../../tools/tuf/write-edition.ts';
 import { DirectoryPlace } from '../../tools/tuf/directory.ts';
 import { localSigner } from '../../tools/tuf/file-key.ts';
 import { EMPTY_MANIFEST } from '../../tools/tuf/manifest.ts';
@@ -90,8 +91,9 @@ export async function timeRepository(
     now,
     start: now,
     expiration: { 'targets-expiration': week, 'snapshot-expiration': week, 'timestamp-expiration': week },
-    signers: { targets: [signer], snapshot: [signer], timestamp: [signer] },
+    signers: () => Promise.resolve([signer]),
     ifThere: 'fail',
+    ifLacking: { type: 'fail' },
     ifTargetDiffers: 'fail',
     signal: new AbortController().signal,
     onProgress: () => {},

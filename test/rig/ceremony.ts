@@ -33,14 +33,21 @@ export class Ceremony implements AsyncDisposable {
   }
 
   static async create(): Promise<Ceremony> {
-    const ceremony = new Ceremony(await UpdateRig.create());
-    await ceremony.rig.rig.write({ 'Infra.yaml': INFRA, 'keys/bob.passphrase': 'correct horse\n' });
+    const ceremony = await Ceremony.createEmpty(INFRA);
+    await ceremony.rig.rig.write({ 'keys/bob.passphrase': 'correct horse\n' });
     await ceremony.makeKey('alice', 'ed25519');
     await ceremony.makeKey('bob', 'rsa', '--passphrase-file', ceremony.key('bob.passphrase'));
     await ceremony.makeKey('carol', 'p256');
     await ceremony.makeKey('targets-1', 'rsa');
     await ceremony.makeKey('targets-2', 'p256');
     await ceremony.makeKey('online', 'ed25519');
+    return ceremony;
+  }
+
+  /** Nobody has a key yet. */
+  static async createEmpty(infra: string): Promise<Ceremony> {
+    const ceremony = new Ceremony(await UpdateRig.create());
+    await ceremony.rig.rig.write({ 'Infra.yaml': infra });
     return ceremony;
   }
 

@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 /** A server in front of another, which writes down what it is asked. */
 export interface Forward extends AsyncDisposable {
   readonly url: string;
-  /** `PUT /bucket/key?partNumber=1`, in the order they came. */
+  /** `PUT /bucket/key?partNumber=1`, and of a copy within a bucket ` from bucket/key` too, in the order they came. */
   readonly requests: string[];
 }
 
@@ -12,7 +12,8 @@ export async function forward(to: string): Promise<Forward> {
   const requests: string[] = [];
   const server = createServer((incoming, answer) => {
     const { method = 'GET', url = '/', headers } = incoming;
-    requests.push(`${method} ${url}`);
+    const source = headers['x-amz-copy-source'];
+    requests.push(`${method} ${url}${source === undefined ? '' : ` from ${String(source)}`}`);
     const onward = request(new URL(url, to), { method, headers }, (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers);
       response.pipe(answer);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -18,7 +18,8 @@ import {
 } from '../../tools/image/names.ts';
 import { runCommand } from '../../tools/process/command.ts';
 import { serve } from '../../tools/tuf/serve.ts';
-import type { Misbehaviour, Serving } from '../../tools/tuf/serve.ts';
+import type { Serving } from '../../tools/tuf/serve.ts';
+import type { Misbehaviour } from '../../tools/tuf/serve-file.ts';
 import { runHere } from './here.ts';
 import { Peers } from './peers.ts';
 import type { PeerServer } from './peers.ts';
@@ -171,6 +172,16 @@ export class UpdateRig implements AsyncDisposable {
       sums,
       [...lines, `${createHash('sha256').update(bytes).digest('hex')}  ${basename(file)}`, ''].join('\n'),
     );
+  }
+
+  /** What downloads remember of a repository whose newest root is in this file: a directory for each address. */
+  memories(root: string): readonly string[] {
+    const dir = join(this.rig.store, 'tuf');
+    const bytes = readFileSync(root);
+    const holds = (path: string): boolean => existsSync(path) && readFileSync(path).equals(bytes);
+    return readdirSync(dir)
+      .map((name) => join(dir, name))
+      .filter((path) => holds(join(path, 'root.json')));
   }
 
   /** Files below a directory that hold one of some texts, among those that changed since this rig was made. */

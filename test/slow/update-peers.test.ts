@@ -145,7 +145,7 @@ describe('a repository of ours', () => {
     await rig.ok('root', 'rotate');
     await rig.ok('root', 'sign', '--key', 'file:keys/second.pem');
     await rig.rig.write({ 'Infra.yaml': infra('ours', 'keys/second.pem') });
-    await rig.ok('repo', 'refresh', ...fleet, '--base', `file:${published}`);
+    await rig.ok('repo', 'refresh', ...fleet, '--base', `file:${published}`, '--from-root', '1');
     await rig.ok('repo', 'publish', '--to', `file:${published}`);
     const reading = { url: server.url, root: firstRoot() };
     const { status, dir } = await tuftoolDownload(reading);

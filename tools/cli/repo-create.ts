@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 
 import { parseWhen, resolveWhen } from '../config/moment.ts';
 import { createUpdate } from '../recipe/create-update.ts';
@@ -13,6 +13,7 @@ import type { FleetFlags } from './repo-flags.ts';
 import { publishCommand, surroundingsOf } from './repo-flags.ts';
 import { openBench } from './open-bench.ts';
 import type { Session } from './session.ts';
+import { describeSigning, describeWaiting } from './tell-signing.ts';
 import { BuildError } from '../errors.ts';
 
 export interface CreateFlags extends FleetFlags {
@@ -24,6 +25,7 @@ export interface CreateFlags extends FleetFlags {
   readonly replace?: boolean;
   readonly replaceUpdate?: boolean;
   readonly allowExpired?: boolean;
+  readonly signLater?: string;
 }
 
 export async function create(session: Session, flags: CreateFlags): Promise<void> {
@@ -44,6 +46,7 @@ export async function create(session: Session, flags: CreateFlags): Promise<void
     expiry: flags.allowExpired === true ? ('ignore' as const) : ('enforce' as const),
     ifThere: flags.replace === true ? ('replace' as const) : ('fail' as const),
     ifUpdateThere: flags.replaceUpdate === true ? ('replace' as const) : ('fail' as const),
+    signLater: flags.signLater === undefined ? undefined : resolve(flags.signLater),
     workDir: work.path,
     signal: session.signal,
   };
@@ -51,6 +54,14 @@ export async function create(session: Session, flags: CreateFlags): Promise<void
   const created = await runErrand(session.sink, errand, (onProgress) =>
     createUpdate(repo, { project: bench.project, variant, arch }, { ...options, onProgress }),
   );
+  if (created.state === 'waiting') {
+    const { text, json } = describeWaiting(created);
+    const added = describeAdded(created.added);
+    return session.result([headOf(created), added, text, describeSigning(session, flags.signLater ?? '')].join('\n'), {
+      ...json,
+      version: created.version,
+    });
+  }
   const command = publishCommand(session, created.dir, flags);
   const to = repo.address === undefined ? ' --to file:<dir> or s3://<bucket>/<prefix>' : '';
   session.result(describe(created, `${command}${to}`), toJson(created));
@@ -67,16 +78,24 @@ export function startOf(text: string | undefined, now: Date): Date {
   );
 }
 
-function describe(
-  { fleet, version, metadataDir, repository, added, update }: CreatedUpdate,
-  publishing: string,
-): string {
+type Written = Extract<CreatedUpdate, { state: 'written' }>;
+
+function headOf({ fleet, version, update, dir }: CreatedUpdate): string {
+  const what = update === 'first' ? 'a new repository' : 'the next update of the repository';
+  return `${fleet.variant} ${version} for ${fleet.arch}, ${what}, in ${relative('', dir)}/`;
+}
+
+function describeAdded(added: readonly StagedTarget[]): string {
+  return formatTable(added.toSorted(byName).map(({ name, size }) => [`  ${name}`, formatBytes(size)]));
+}
+
+function describe(created: Written, publishing: string): string {
+  const { added, repository } = created;
   const unique = new Set(added.map(({ hash }) => hash));
-  const rows = added.toSorted(byName).map(({ name, size }) => [`  ${name}`, formatBytes(size)]);
   const { roots, targets, timestamp } = repository;
   return [
-    `${fleet.variant} ${version} for ${fleet.arch}, ${update === 'first' ? 'a new repository' : 'the next update of the repository'}, in ${relative('', metadataDir)}/`,
-    formatTable(rows),
+    headOf(created),
+    describeAdded(added),
     `${Object.keys(targets.signed.targets).length} targets, ${unique.size} files added; root ${roots.at(-1)?.signed.version}, targets ${targets.signed.version}; good until ${timestamp.signed.expires}`,
     `Publish it: ${publishing}`,
   ].join('\n');
@@ -86,7 +105,7 @@ function byName(a: StagedTarget, b: StagedTarget): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function toJson({ fleet, version, dir, metadataDir, repository, added, update }: CreatedUpdate): unknown {
+function toJson({ fleet, version, dir, metadataDir, repository, added, update }: Written): unknown {
   const { roots, targets, snapshot, timestamp } = repository;
   const versions = {
     root: roots.at(-1)?.signed.version,

@@ -1,96 +1,17 @@
-/** Verbs that change what is published: each says what hosts would do, and asks. */
-import { relative } from 'node:path';
-
+/** Verbs that change what is published. */
 import semver from 'semver';
 
 import { formatMoment } from '../config/moment.ts';
-import { readProject } from '../config/project.ts';
 import { BuildError } from '../errors.ts';
-import { wantedVariant } from '../recipe/plan-targets.ts';
-import { openPublished, writeEdit } from '../recipe/published.ts';
-import type { Published } from '../recipe/published.ts';
-import { openRepo } from '../recipe/update-repo.ts';
-import type { UpdateRepo } from '../recipe/update-repo.ts';
-import type { TargetFiles } from '../tuf/editor.ts';
-import {
-  downgrades,
-  findUpdate,
-  setMaxVersion,
-  setWaves,
-  updatesOf,
-  withdraw as withdrawUpdate,
-} from '../tuf/manifest.ts';
-import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
-import { readExpirationPolicy, readWavePolicy } from '../tuf/policies.ts';
+import { findUpdate, setMaxVersion, setWaves, updatesOf, withdraw as withdrawUpdate } from '../tuf/manifest.ts';
+import { readWavePolicy } from '../tuf/policies.ts';
 import { earlierVersions, readEarlier } from '../tuf/rollback.ts';
+import { newest } from '../tuf/roots.ts';
 import { parseWaves, pauseWaves, printWaves, scheduleWaves } from '../tuf/waves.ts';
 import { startOf } from './repo-create.ts';
-import type { FleetFlags } from './repo-flags.ts';
-import { publishCommand, surroundingsOf } from './repo-flags.ts';
+import { openEdit, propose } from './repo-proposal.ts';
+import type { EditFlags } from './repo-proposal.ts';
 import type { Session } from './session.ts';
-
-export interface EditFlags extends FleetFlags {
-  readonly expiration: string;
-  readonly yes?: boolean;
-}
-
-interface Opened {
-  readonly repo: UpdateRepo;
-  readonly fleet: Fleet;
-  readonly published: Published;
-  readonly now: Date;
-}
-
-interface Proposal {
-  readonly verb: string;
-  /** In one line, what is about to be done. */
-  readonly title: string;
-  readonly manifest: UpdateManifest;
-  readonly targets?: TargetFiles;
-}
-
-async function open(session: Session, flags: EditFlags): Promise<Opened> {
-  const variant = wantedVariant(readProject(session.globals.directory), flags.variant);
-  const fleet = { variant: variant.name, arch: flags.arch ?? variant.arches[0] ?? 'x86_64' };
-  const repo = await openRepo(flags, surroundingsOf(session));
-  const now = new Date();
-  return { repo, fleet, now, published: await openPublished(repo, fleet, { expiry: 'enforce', now }) };
-}
-
-async function propose(
-  session: Session,
-  flags: EditFlags,
-  { opened, proposal }: { opened: Opened; proposal: Proposal },
-): Promise<void> {
-  const { repo, fleet, published, now } = opened;
-  const down = downgrades(published.manifest, proposal.manifest, fleet);
-  const effect =
-    down.length === 0
-      ? '0 versions will be downgraded.'
-      : `${down.length} versions will be DOWNGRADED: ${down.map(({ from, to }) => `${from} to ${to}`).join(', ')}.`;
-  if (flags.yes !== true) await session.confirm(`${proposal.title}\n${effect}\nGo on?`);
-  const edit = {
-    fleet,
-    manifest: proposal.manifest,
-    verb: proposal.verb,
-    ...(proposal.targets === undefined ? {} : { targets: proposal.targets }),
-  };
-  const options = { expiration: readExpirationPolicy(flags.expiration), now, signal: session.signal };
-  const { dir, repository } = await writeEdit(repo, published, { edit, options });
-  const lines = [
-    proposal.title,
-    effect,
-    `Targets ${repository.targets.signed.version}, in ${relative('', dir)}/`,
-    `Publish it: ${publishCommand(session, dir, flags)}`,
-  ];
-  session.result(lines.join('\n'), {
-    ...fleet,
-    verb: proposal.verb,
-    downgrades: down,
-    dir,
-    targets: repository.targets.signed.version,
-  });
-}
 
 export async function changeWaves(
   session: Session,
@@ -101,7 +22,7 @@ export async function changeWaves(
     readonly start?: string;
   },
 ): Promise<void> {
-  const opened = await open(session, flags);
+  const opened = await openEdit(session, flags);
   const dates = scheduleWaves(
     readWavePolicy(flags.waves),
     startOf(flags.start, opened.now),
@@ -120,7 +41,7 @@ export async function pause(
   session: Session,
   flags: EditFlags & { readonly version: string; readonly until: string },
 ): Promise<void> {
-  const opened = await open(session, flags);
+  const opened = await openEdit(session, flags);
   const { waves } = findUpdate(opened.published.manifest, opened.fleet, flags.version);
   const until = startOf(flags.until, opened.now);
   const now = new Date(Math.floor(opened.now.getTime() / 1000) * 1000);
@@ -136,7 +57,7 @@ export async function withdraw(
   session: Session,
   flags: EditFlags & { readonly version: string; readonly downgrade?: boolean },
 ): Promise<void> {
-  const opened = await open(session, flags);
+  const opened = await openEdit(session, flags);
   const without = withdrawUpdate(opened.published.manifest, opened.fleet, flags.version);
   const left = semver.rsort(updatesOf(without, opened.fleet).map(({ version }) => version));
   const [highest] = left;
@@ -152,14 +73,14 @@ export async function withdraw(
 export async function changeMaxVersion(session: Session, flags: EditFlags, max: string): Promise<void> {
   if (semver.valid(max) !== max)
     throw new BuildError('cli/bad-version', `Cannot read "${max}": expected a version such as 1.2.3`);
-  const opened = await open(session, flags);
+  const opened = await openEdit(session, flags);
   const manifest = setMaxVersion(opened.published.manifest, opened.fleet, max);
   const title = `Hosts of ${opened.fleet.variant} for ${opened.fleet.arch} go no further than ${max}.`;
   await propose(session, flags, { opened, proposal: { verb: 'set-max-version', title, manifest } });
 }
 
 export async function rollback(session: Session, flags: EditFlags & { readonly to?: string }): Promise<void> {
-  const opened = await open(session, flags);
+  const opened = await openEdit(session, flags);
   const { published, fleet } = opened;
   if (flags.to === undefined) {
     const versions = await earlierVersions(published.places);
@@ -168,8 +89,11 @@ export async function rollback(session: Session, flags: EditFlags & { readonly t
       { versions },
     );
   }
-  const earlier = await readEarlier(published.places, published, Number(flags.to));
+  const { root, ...earlier } = await readEarlier(published.places, published, Number(flags.to));
   const versions = updatesOf(earlier.manifest, fleet).map(({ version }) => version);
-  const title = `Back to what targets version ${flags.to} held: ${versions.join(', ') || 'no updates'}.`;
+  const last = newest(published.roots).signed.version;
+  const signers =
+    root === last ? '' : ` It is signed by keys of root version ${root} that version ${last} no longer names.`;
+  const title = `Back to what targets version ${flags.to} held: ${versions.join(', ') || 'no updates'}.${signers}`;
   await propose(session, flags, { opened, proposal: { verb: 'rollback', title, ...earlier } });
 }

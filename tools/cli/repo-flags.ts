@@ -6,8 +6,43 @@ import type { Command } from 'commander';
 import { ARCHES } from '../config/arch.ts';
 import type { Arch } from '../config/arch.ts';
 import type { RepoOptions, RepoSurroundings } from '../recipe/update-repo.ts';
+import { parseCount } from './flags.ts';
 import { keyContextOf } from './key-context.ts';
 import type { Session } from './session.ts';
+
+export const EXPIRATION = [
+  '--expiration <policy>',
+  'how long the metadata is good for: default, or a file',
+  'default',
+] as const;
+export const WAVES = [
+  '--waves <policy>',
+  'how the update reaches the fleet: default, accelerated, ohno, slow-roll, or a file',
+  'default',
+] as const;
+export const SMOOTH = [
+  '--smooth',
+  'let hosts come one after the other, not in a burst at the end of each wave',
+] as const;
+export const START = [
+  '--start <when>',
+  'when the release starts: a moment, or an offset such as "2 hours"; now unless told',
+] as const;
+export const ALL = ['--all', 'every repository of Infra.yaml, for every variant and architecture'] as const;
+export const SIGN_LATER = [
+  '--sign-later <folder>',
+  'where keys are not at hand, write what they have to sign to a folder, and go on when "repo sign --from" brings it back',
+] as const;
+export const FROM_ROOT = [
+  '--from-root <version>',
+  'take over what is signed by keys that a root after this one has taken away; look through it first',
+  parseCount,
+] as const;
+
+/** Of every verb that signs on top of what is published. */
+export function addBaseFlags(command: Command): Command {
+  return command.option(...SIGN_LATER).option(...FROM_ROOT);
+}
 
 /** Which repository a verb is about. */
 export type RepoFlags = RepoOptions;

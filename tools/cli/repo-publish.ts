@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { runErrand } from '../recipe/errand.ts';
-import { accessOf, addressBelow, addressOf, openRepo } from '../recipe/update-repo.ts';
-import type { Address } from '../recipe/update-repo.ts';
+import { accessOf, addressBelow, addressOf } from '../recipe/repo-address.ts';
+import { openRepo } from '../recipe/update-repo.ts';
+import type { Address } from '../recipe/repo-address.ts';
 import { formatBytes, formatTable } from '../report/format.ts';
 import { invalidate } from '../tuf/cloudfront.ts';
 import { joinAddress, openWritablePlace } from '../tuf/open-place.ts';
 import { planPublish } from '../tuf/publish-plan.ts';
-import type { Destination, PublishPlan, Step } from '../tuf/publish-plan.ts';
+import type { Destination, PublishPlan } from '../tuf/publish-plan.ts';
+import type { Step } from '../tuf/publish-target-plan.ts';
 import { applyPublish } from '../tuf/publish.ts';
 import type { RepoFlags } from './repo-flags.ts';
 import { surroundingsOf } from './repo-flags.ts';
@@ -70,9 +72,18 @@ async function dropCopies(
   await invalidate(distribution, { paths, reference }, access);
 }
 
-function stepsOf({ targets, fleets }: PublishPlan): readonly { what: Step['what']; path: string; size: number }[] {
+interface ShownStep extends Step {
+  readonly copyOf?: string;
+}
+
+function stepsOf({ targets, fleets }: PublishPlan): readonly ShownStep[] {
   return [
-    ...targets.map(({ what, path, size }) => ({ what, path: `targets/${path}`, size })),
+    ...targets.map(({ what, path, size, copyOf }) => ({
+      what,
+      path: `targets/${path}`,
+      size,
+      ...(copyOf === undefined ? {} : { copyOf: `targets/${copyOf}` }),
+    })),
     ...fleets.flatMap(({ fleet, roles }) =>
       roles.map(({ what, path, size }) => ({ what, path: `${fleet}/${path}`, size })),
     ),
@@ -83,8 +94,14 @@ function describePlan(plan: PublishPlan): string {
   const steps = stepsOf(plan);
   const shown = steps.filter(({ what }) => what !== 'keep');
   const kept = steps.length - shown.length;
-  const table = formatTable(shown.map(({ what, path, size }) => [`  ${what}`, path, formatBytes(size)]));
-  const bytes = shown.reduce((sum, { size }) => sum + size, 0);
+  const table = formatTable(
+    shown.map(({ what, path, size, copyOf }) => [
+      `  ${what}`,
+      path,
+      copyOf === undefined ? formatBytes(size) : 'the same bytes',
+    ]),
+  );
+  const bytes = shown.reduce((sum, { size, copyOf }) => sum + (copyOf === undefined ? size : 0), 0);
   return [
     ...(table === '' ? [] : [table]),
     `${shown.length} objects to write (${formatBytes(bytes)}), ${kept} are there already`,

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 
 import { openRepo } from '../recipe/update-repo.ts';
-import { MISBEHAVIOURS, serve } from '../tuf/serve.ts';
-import type { Misbehaviour } from '../tuf/serve.ts';
+import { serve } from '../tuf/serve.ts';
+import { MISBEHAVIOURS } from '../tuf/serve-file.ts';
+import type { Misbehaviour } from '../tuf/serve-file.ts';
 import { BuildError } from '../errors.ts';
 import type { RepoFlags } from './repo-flags.ts';
 import { surroundingsOf } from './repo-flags.ts';
@@ -27,11 +28,17 @@ export async function serveRepository(session: Session, flags: ServeFlags): Prom
       hint: 'Make a repository first: npx tsx Makefile.ts repo create --variant <name>',
     });
   const onRequest = (line: string): void => session.sink({ type: 'task-line', id: 'repo/serve', line });
-  await using serving = await serve({ dir, port: Number(flags.port), misbehave: flags.misbehave, onRequest });
+  await using serving = await serve({ dir, port: parsePort(flags.port), misbehave: flags.misbehave, onRequest });
   const trouble = flags.misbehave.map((kind) => `\n  ${kind}: ${MISBEHAVIOURS[kind]}`).join('');
   session.result(
     `Serving ${dir} at ${serving.url} (metadata at <variant>/<arch>/, targets at targets/). Ctrl-C ends it.${trouble}`,
     { url: serving.url, dir },
   );
   if (!session.signal.aborted) await once(session.signal, 'abort');
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port < 65_536) return port;
+  throw new BuildError('cli/bad-port', `Cannot listen on port "${text}": expected a number from 0 to 65535`);
 }

@@ -34,7 +34,12 @@ export async function makeKey(session: Session, flags: MakeKeyFlags): Promise<vo
 
 /** From a file, or asked for twice; nothing said means none. */
 async function passphraseOf(session: Session, { out, passphraseFile }: MakeKeyFlags): Promise<string | undefined> {
-  if (passphraseFile !== undefined) return (await readFile(passphraseFile, 'utf8')).replace(/\r?\n$/, '');
+  if (passphraseFile !== undefined) {
+    const text = await readFile(passphraseFile, 'utf8').catch((cause: unknown) =>
+      Promise.reject(new BuildError('tuf/locked-key', `Cannot read passphrase "${passphraseFile}"`, { cause })),
+    );
+    return text.replace(/\r?\n$/, '');
+  }
   const first = await session.askSecret(`Passphrase for ${out}, or nothing: `);
   if (first === undefined || first === '') return undefined;
   if ((await session.askSecret('Once more: ')) === first) return first;

@@ -1,11 +1,13 @@
 /** Verbs that sign a root: with the keys at hand, or by signatures that were made elsewhere. */
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { keyList } from '../config/infra-repo.ts';
 import { BuildError } from '../errors.ts';
-import { canonicalBytes } from '../tuf/key.ts';
+import { signatureForms } from '../tuf/detached.ts';
+import { writeWhole } from '../tuf/directory.ts';
+import { canonicalBytes, verifySignature } from '../tuf/key.ts';
 import { parseKeyAddress } from '../tuf/key-address.ts';
 import { openSigner } from '../tuf/open-signer.ts';
 import { short, signersOf } from '../tuf/role.ts';
@@ -49,7 +51,7 @@ export async function exportBytes(session: Session, flags: ExportFlags): Promise
   const { rootsDir } = desk(session, flags);
   const { envelope } = await readDraft(rootsDir);
   const payload = canonicalBytes(envelope.signed);
-  await writeFile(resolve(flags.out), payload);
+  await writeWhole(resolve(flags.out), payload);
   const sha256 = createHash('sha256').update(payload).digest('hex');
   session.result(
     `${flags.out}: root version ${envelope.signed.version}, ${payload.byteLength} bytes, SHA-256 ${sha256}\nSign these bytes, then: ${session.command} root import-signature --key-id <id> --signature <file>`,
@@ -73,12 +75,17 @@ export async function importSignature(session: Session, flags: ImportFlags): Pro
       'tuf/no-such-key',
       `Cannot find one key "${flags.keyId}" among those that sign root version ${draft.envelope.signed.version}`,
     );
-  await finish(session, await addSignatures(draft, [{ keyid, sig: await readSignature(flags.signature) }]));
+  const key = authoritiesOf(draft).find(({ keyids }) => keyids.includes(keyid))?.keys[keyid];
+  const { payload } = draft.envelope;
+  const sig = await readSignature(flags.signature, (form) => key !== undefined && verifySignature(key, payload, form));
+  await finish(session, await addSignatures(draft, [{ keyid, sig }]));
 }
 
-/** Raw, or in hex. */
-async function readSignature(file: string): Promise<string> {
-  const bytes = await readFile(file);
-  const text = bytes.toString('latin1').trim().toLowerCase();
-  return /^([0-9a-f]{2})+$/.test(text) ? text : bytes.toString('hex');
+/** Raw, in hex or in base64: the form in which it holds, or the bytes themselves. @throws BuildError tuf/bad-signature */
+async function readSignature(file: string, holds: (sig: string) => boolean): Promise<string> {
+  const bytes = await readFile(file).catch((cause: unknown) =>
+    Promise.reject(new BuildError('tuf/bad-signature', `Cannot read signature "${file}"`, { cause })),
+  );
+  const forms = signatureForms(bytes);
+  return forms.find(holds) ?? forms[0] ?? '';
 }

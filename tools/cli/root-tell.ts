@@ -8,10 +8,11 @@ import { TOP_ROLES } from '../tuf/metadata.ts';
 import type { Root } from '../tuf/metadata.ts';
 import { short } from '../tuf/role.ts';
 import { findDraft, finishDraft, lackingOf } from '../tuf/root-draft.ts';
-import type { Lacking, RootDraft } from '../tuf/root-draft.ts';
+import type { RootDraft } from '../tuf/root-draft.ts';
 import { newest, readRootDirectory } from '../tuf/roots.ts';
 import { surroundingsOf } from './repo-flags.ts';
 import type { Session } from './session.ts';
+import { describeLacking } from './tell-signing.ts';
 
 export interface RootFlags {
   readonly repo?: string;
@@ -57,11 +58,10 @@ export function tell(session: Session, draft: RootDraft): void {
 }
 
 function describeDraft(draft: RootDraft): string {
-  return [`${describeRoot(draft.envelope.signed)}, in the making`, ...lackingOf(draft).map(describeLacking)].join('\n');
-}
-
-function describeLacking({ said, signed, others, threshold: wanted }: Lacking): string {
-  return `  ${said} wants ${wanted} of its root keys: ${signed.length} signed${others.length === 0 ? '' : `, ${others.map(short).join(' and ')} did not`}`;
+  return [
+    `${describeRoot(draft.envelope.signed)}, in the making`,
+    ...lackingOf(draft).map((lacking) => describeLacking(lacking, 'root')),
+  ].join('\n');
 }
 
 function describeRoot(root: Root): string {

@@ -52,7 +52,9 @@ export const keySourceSchema = z.union([
 const keys = z.union([keySourceSchema, z.array(keySourceSchema).min(1)]);
 
 const signingKeys = z.union([
-  z.strictObject({ targets: keys, snapshot: keys, timestamp: keys }).describe('Keys of each role'),
+  z
+    .strictObject({ targets: keys.optional(), snapshot: keys.optional(), timestamp: keys })
+    .describe('Keys of each role; left out, or the public half alone, where they are elsewhere (--sign-later)'),
   keys,
 ]);
 
@@ -99,6 +101,15 @@ export type AwsAccess = Readonly<{
   profile?: string | undefined;
   endpoint?: string | undefined;
 }>;
+
+/** Of one role, which may have keys of its own, or share those of all. */
+export function keysOfRole(
+  keysOf: NonNullable<RepoConfig['signing-keys']>,
+  role: 'targets' | 'snapshot' | 'timestamp',
+): readonly KeySource[] {
+  if ('length' in keysOf || 'file' in keysOf || 'kms' in keysOf) return keyList(keysOf);
+  return keyList('ssm' in keysOf || 'pkcs11' in keysOf ? keysOf : keysOf[role]);
+}
 
 /** One or several, as a list. */
 export function keyList(value: KeySource | readonly KeySource[] | undefined): readonly KeySource[] {

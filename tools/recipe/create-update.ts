@@ -8,20 +8,23 @@ import type { Variant } from '../config/variant.ts';
 import type { Project } from '../config/project.ts';
 import { BuildError } from '../errors.ts';
 import { versionDirectory } from '../image/names.ts';
-import { firstEdition, openEdition, writeEdition } from '../tuf/edition.ts';
-import type { Edition, WrittenEdition } from '../tuf/edition.ts';
+import { firstEdition, openEdition } from '../tuf/edition.ts';
+import type { Edition } from '../tuf/edition.ts';
 import { addUpdate, updatesOf } from '../tuf/manifest.ts';
 import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
 import { findChain, hopsOf } from '../tuf/migrations.ts';
-import { newest } from '../tuf/roots.ts';
+import { joinAddress } from '../tuf/open-place.ts';
 import type { RootChain } from '../tuf/roots.ts';
 import type { TargetSource } from '../tuf/targets.ts';
 import { printWaves, scheduleWaves } from '../tuf/waves.ts';
 import type { WaveStyle } from '../tuf/waves.ts';
 import { linkLatest } from '../tuf/write.ts';
+import { writeEdition } from '../tuf/write-edition.ts';
+import type { WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
 import { findBuiltUpdate, unpackMigrations } from './built-update.ts';
 import type { BuiltUpdate } from './built-update.ts';
-import { metadataPlace, openSignersOf, readRoots, targetsPlace } from './update-repo.ts';
+import { metadataPlace, targetsPlace } from './repo-address.ts';
+import { ifLacking, readRoots, signersOf } from './update-repo.ts';
 import type { UpdateRepo } from './update-repo.ts';
 
 export interface CreateOptions {
@@ -38,16 +41,20 @@ export interface CreateOptions {
   readonly ifThere: 'fail' | 'replace';
   /** Of an update of the same version, and of targets of the same names. */
   readonly ifUpdateThere: 'fail' | 'replace';
+  /** A folder for what other people's keys have to sign. */
+  readonly signLater: string | undefined;
   readonly workDir: string;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
 
-export interface CreatedUpdate extends WrittenEdition {
+interface Created {
   readonly fleet: Fleet;
   readonly version: string;
   readonly update: 'first' | 'next';
 }
+
+export type CreatedUpdate = Created & (WrittenEdition | WaitingEdition);
 
 /** Makes the repository that offers the newest build of a variant, on top of what is published. @throws BuildError tuf/..., image/not-built */
 export async function createUpdate(
@@ -63,12 +70,14 @@ export async function createUpdate(
   const migrations =
     built.migrations === undefined ? [] : await unpackMigrations(built.migrations, join(options.workDir, 'migrations'));
   const sources: readonly TargetSource[] = [...built.sources, ...migrations];
+  const lacking = ifLacking(repo, options.signLater);
   const written = await writeEdition(
     edition,
     { fleet, sources, manifest },
     {
       ...options,
-      signers: await openSignersOf(repo),
+      ifLacking: lacking,
+      signers: signersOf(repo, lacking),
       out: join(repo.outDir, versionDirectory(built.name)),
       ifTargetDiffers: options.ifUpdateThere,
     },
@@ -81,25 +90,35 @@ export async function createUpdate(
 async function openCurrent(
   repo: UpdateRepo,
   { fleet, roots }: { fleet: Fleet; roots: RootChain },
-  { as, expiry, now }: CreateOptions,
+  { as, ...options }: CreateOptions,
 ): Promise<Edition> {
-  const { address } = repo;
-  if (address === undefined) return firstEdition(roots);
-  const places = { metadata: await metadataPlace(address, fleet), targets: await targetsPlace(address) };
-  const found = await openEdition(places, { trusted: roots, expiry, now });
-  if (found === 'absent' && as === 'new') return firstEdition(roots);
-  if (found === 'absent')
-    throw new BuildError('tuf/no-repository', `Cannot find repository ${places.metadata.address}: there is nothing`, {
+  const found = await findCurrent(repo, { fleet, roots }, options);
+  if (repo.address === undefined || (found.base === undefined && as === 'new')) return found;
+  const address = joinAddress(repo.address.metadata, fleet.variant, fleet.arch);
+  if (found.base === undefined)
+    throw new BuildError('tuf/no-repository', `Cannot find repository ${address}: there is nothing`, {
       hint: 'To begin one there, add --new',
     });
   if (as === 'next') return found;
   throw new BuildError(
     'tuf/repository-there',
-    `Cannot begin a repository: ${places.metadata.address} has one, of ${newest(found.roots).role} version ${newest(found.roots).signed.version}`,
+    `Cannot begin a repository: ${address} has one, of targets version ${found.base.targets.signed.version}`,
     {
       hint: 'Leave out --new, and this build becomes its next update',
     },
   );
+}
+
+/** As it is published, or a first one where nothing is. */
+export async function findCurrent(
+  { address, fromRoot }: UpdateRepo,
+  { fleet, roots }: { fleet: Fleet; roots: RootChain },
+  { expiry, now }: Pick<CreateOptions, 'expiry' | 'now'>,
+): Promise<Edition> {
+  if (address === undefined) return firstEdition(roots);
+  const places = { metadata: await metadataPlace(address, fleet), targets: await targetsPlace(address) };
+  const found = await openEdition(places, { trusted: roots, fromRoot, expiry, now });
+  return found === 'absent' ? firstEdition(roots) : found;
 }
 
 interface Addition {

@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import type { ExpirationPolicy } from '../config/repo-policy.ts';
 import type { Project } from '../config/project.ts';
 import { BuildError } from '../errors.ts';
-import { openEdition, renewEdition, writeEdition } from '../tuf/edition.ts';
-import type { Edition, Places, WrittenEdition } from '../tuf/edition.ts';
-import type { Kept, SignOptions, TargetFiles } from '../tuf/editor.ts';
+import { openEdition } from '../tuf/edition.ts';
+import type { Edition, Places } from '../tuf/edition.ts';
+import type { Kept, TargetFiles } from '../tuf/editor.ts';
 import type { Fleet, UpdateManifest } from '../tuf/manifest.ts';
 import { linkLatest } from '../tuf/write.ts';
-import { addressOf, metadataPlace, openSignersOf, readRoots, targetsPlace } from './update-repo.ts';
+import { renewEdition, writeEdition } from '../tuf/write-edition.ts';
+import type { OutputOptions, WaitingEdition, WrittenEdition } from '../tuf/write-edition.ts';
+import { addressOf, metadataPlace, targetsPlace } from './repo-address.ts';
+import { ifLacking, readRoots, signersOf } from './update-repo.ts';
 import type { UpdateRepo } from './update-repo.ts';
 
 export interface PublishedOptions {
@@ -29,7 +32,7 @@ export async function placesOf(repo: UpdateRepo, fleet: Fleet): Promise<Places> 
 /** @throws BuildError tuf/no-repository, tuf/... */
 export async function openPublished(repo: UpdateRepo, fleet: Fleet, options: PublishedOptions): Promise<Published> {
   const places = await placesOf(repo, fleet);
-  const edition = await openEdition(places, { trusted: await readRoots(repo), ...options });
+  const edition = await openEdition(places, { trusted: await readRoots(repo), fromRoot: repo.fromRoot, ...options });
   if (edition !== 'absent') return { ...edition, places };
   throw new BuildError('tuf/no-repository', `Cannot find repository ${places.metadata.address}: there is nothing`);
 }
@@ -59,6 +62,8 @@ export interface Edit {
 export interface EditOptions {
   readonly expiration: ExpirationPolicy;
   readonly now: Date;
+  /** A folder for what other people's keys have to sign. */
+  readonly signLater: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -67,13 +72,13 @@ export async function writeEdit(
   repo: UpdateRepo,
   published: Published,
   { edit, options }: { edit: Edit; options: EditOptions },
-): Promise<WrittenEdition> {
+): Promise<WrittenEdition | WaitingEdition> {
   const { fleet, manifest, targets, verb } = edit;
-  const signing = await signingOf(repo, { verb, options });
+  const output = outputOf(repo, { verb, options });
   const written = await writeEdition(
     published,
     { fleet, sources: [], manifest, ...(targets === undefined ? {} : { targets }) },
-    { ...signing, ifTargetDiffers: 'replace', signal: options.signal, onProgress: () => {} },
+    { ...output, ifTargetDiffers: 'replace', signal: options.signal, onProgress: () => {} },
   );
   linkLatest(written.dir);
   return written;
@@ -84,21 +89,18 @@ export async function renew(
   repo: UpdateRepo,
   published: Published,
   { fleet, kept, options }: { fleet: Fleet; kept: Kept; options: EditOptions },
-): Promise<WrittenEdition> {
-  const written = await renewEdition(
-    published,
-    { fleet, kept },
-    await signingOf(repo, { verb: 'refresh', kept, options }),
-  );
+): Promise<WrittenEdition | WaitingEdition> {
+  const written = await renewEdition(published, { fleet, kept }, outputOf(repo, { verb: 'refresh', options }));
   linkLatest(written.dir);
   return written;
 }
 
-async function signingOf(
+function outputOf(
   repo: UpdateRepo,
-  { verb, kept, options: { expiration, now } }: { verb: string; kept?: Kept; options: EditOptions },
-): Promise<SignOptions & { readonly out: string; readonly ifThere: 'replace' }> {
+  { verb, options: { expiration, now, signLater } }: { verb: string; options: EditOptions },
+): OutputOptions {
   const start = new Date(Math.floor(now.getTime() / 1000) * 1000);
   const out = join(repo.outDir, `${verb}-${start.getTime() / 1000}`);
-  return { expiration, now, start, out, ifThere: 'replace', signers: await openSignersOf(repo, kept) };
+  const lacking = ifLacking(repo, signLater);
+  return { expiration, now, start, out, ifThere: 'replace', ifLacking: lacking, signers: signersOf(repo, lacking) };
 }

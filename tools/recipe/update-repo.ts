@@ -2,31 +2,31 @@
 import { dirname, join, resolve } from 'node:path';
 
 import { readInfra, unknownRepo } from '../config/read-infra.ts';
-import type { AwsAccess, RepoConfig } from '../config/infra-repo.ts';
+import type { RepoConfig } from '../config/infra-repo.ts';
 import type { ReadInfra } from '../config/read-infra.ts';
 import { BuildError } from '../errors.ts';
 import type { KeyContext } from '../keys/service-key.ts';
 import type { EventSink } from '../graph/events.ts';
 import { devRepository, ensureDevRepository } from '../tuf/dev-repository.ts';
-import type { Kept, Signers } from '../tuf/editor.ts';
+import type { Signers } from '../tuf/editor.ts';
 import { fetchFirstRoot } from '../tuf/fetch-root.ts';
-import { joinAddress, openPlace } from '../tuf/open-place.ts';
 import { openSigners } from '../tuf/open-signer.ts';
-import type { Place } from '../tuf/place.ts';
 import { readRootDirectory } from '../tuf/roots.ts';
 import type { RootChain } from '../tuf/roots.ts';
+import type { IfLacking } from '../tuf/write-edition.ts';
+import { accessOf, addressBelow, configuredAddress } from './repo-address.ts';
+import type { AccessFlags, Address } from './repo-address.ts';
 
 export const DEFAULT_REPO = 'default';
 
-export interface RepoOptions {
+export interface RepoOptions extends AccessFlags {
   readonly repo?: string | undefined;
   /** Another file than the checkout's own. */
   readonly infra?: string | undefined;
   /** Where the repository is, when not where Infra.yaml says. */
   readonly base?: string | undefined;
-  /** How an s3 address is reached, when not as Infra.yaml or the environment says. */
-  readonly endpoint?: string | undefined;
-  readonly region?: string | undefined;
+  /** Version of the root under which it was published, where the newest has taken keys away since. */
+  readonly fromRoot?: number | undefined;
 }
 
 export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
@@ -36,13 +36,6 @@ export interface RepoSurroundings extends Omit<KeyContext, 'dir'> {
   readonly sink: EventSink;
 }
 
-/** Where a repository is published, or will be. */
-export interface Address {
-  readonly metadata: string;
-  readonly targets: string;
-  readonly access: AwsAccess;
-}
-
 export interface UpdateRepo {
   readonly name: string;
   readonly config: RepoConfig | undefined;
@@ -50,6 +43,7 @@ export interface UpdateRepo {
   readonly keys: KeyContext;
   readonly signing: NonNullable<RepoConfig['signing-keys']>;
   readonly address: Address | undefined;
+  readonly fromRoot: number | undefined;
   /** Its outputs, one folder for each run. */
   readonly outDir: string;
 }
@@ -57,6 +51,7 @@ export interface UpdateRepo {
 /** @throws BuildError config/unknown-repo, config/one-address */
 export async function openRepo(options: RepoOptions, surroundings: RepoSurroundings): Promise<UpdateRepo> {
   const { projectDir } = surroundings;
+  const { fromRoot } = options;
   const infra = readInfra(projectDir, options.infra && resolve(options.infra));
   const name = options.repo ?? onlyRepo(infra) ?? DEFAULT_REPO;
   const config = infra?.value.repo[name];
@@ -64,10 +59,10 @@ export async function openRepo(options: RepoOptions, surroundings: RepoSurroundi
   const base = options.base === undefined ? undefined : addressBelow(options.base, accessOf(options, config));
   if (infra && config) {
     const configured = openConfigured({ name, infra, config }, surroundings);
-    return { name, outDir, ...configured, address: base ?? configured.address };
+    return { name, outDir, fromRoot, ...configured, address: base ?? configured.address };
   }
   assertNoneNamed(name, infra);
-  return { name, config, outDir, ...(await openDev(name, surroundings)), address: base };
+  return { name, config, outDir, fromRoot, ...(await openDev(name, surroundings)), address: base };
 }
 
 /** A file that is about other things leaves room for the development repository; one that names repositories does not. */
@@ -84,7 +79,7 @@ interface Configured {
 function openConfigured(
   { name, infra, config }: Configured,
   context: RepoSurroundings,
-): Omit<UpdateRepo, 'name' | 'outDir'> {
+): Omit<UpdateRepo, 'name' | 'outDir' | 'fromRoot'> {
   const signing = config['signing-keys'];
   if (signing === undefined) throw noKeys(name, infra);
   const rootsDir = resolve(infra.dir, config['root-roles'] ?? join('roles', name));
@@ -131,32 +126,6 @@ async function openDev(
   };
 }
 
-/** Flags win over what stands in Infra.yaml. */
-export function accessOf({ endpoint, region }: RepoOptions, config: RepoConfig | undefined): AwsAccess {
-  const { publish } = config ?? {};
-  return { profile: publish?.profile, endpoint: endpoint ?? publish?.endpoint, region: region ?? publish?.region };
-}
-
-export function addressBelow(base: string, access: AwsAccess): Address {
-  return { metadata: base, targets: joinAddress(base, 'targets'), access };
-}
-
-function configuredAddress(name: string, { locate }: ReadInfra, config: RepoConfig): Address | undefined {
-  const { publish, 'metadata-base-url': metadata, 'targets-url': targets } = config;
-  if (publish !== undefined)
-    return { metadata: publish.to, targets: publish.targets ?? joinAddress(publish.to, 'targets'), access: publish };
-  if (metadata !== undefined && targets !== undefined) return { metadata, targets, access: {} };
-  if (metadata === undefined && targets === undefined) return undefined;
-  const lacks = metadata === undefined ? 'metadata-base-url' : 'targets-url';
-  throw new BuildError(
-    'config/one-address',
-    `Cannot find repository "${name}": it has one address, and lacks ${lacks}`,
-    {
-      at: locate(['repo', name]),
-    },
-  );
-}
-
 /** The roots of a repository; fetched first where only their address is known. @throws BuildError tuf/no-root */
 export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise<RootChain> {
   const found = await readRootDirectory(rootsDir);
@@ -172,26 +141,12 @@ export async function readRoots({ name, rootsDir, config }: UpdateRepo): Promise
   });
 }
 
-export async function openSignersOf({ signing, keys }: UpdateRepo, kept?: Kept): Promise<Signers> {
-  return await openSigners(signing, keys, kept);
+/** The keys of a repository, opened where they are asked for. Where a role may wait for signatures, those of it may be elsewhere. */
+export function signersOf({ signing, keys }: UpdateRepo, { type }: Pick<IfLacking, 'type'>): Signers {
+  return openSigners(signing, keys, type === 'wait' ? 'skip' : 'fail');
 }
 
-/** The place of one fleet's metadata. */
-export async function metadataPlace(
-  { metadata, access }: Address,
-  { variant, arch }: { variant: string; arch: string },
-): Promise<Place> {
-  return await openPlace(joinAddress(metadata, variant, arch), access);
-}
-
-export async function targetsPlace({ targets, access }: Address): Promise<Place> {
-  return await openPlace(targets, access);
-}
-
-/** Where a repository is. @throws BuildError tuf/no-address */
-export function addressOf({ name, address }: UpdateRepo): Address {
-  if (address !== undefined) return address;
-  throw new BuildError('tuf/no-address', `Cannot tell where repository "${name}" is published`, {
-    hint: 'Name it: --base file:<dir>, https://... or s3://...; or in Infra.yaml: publish: { to: ... }',
-  });
+/** `folder`: what waits for signatures is written there; without one, lacking keys are an error. */
+export function ifLacking({ name }: UpdateRepo, folder: string | undefined): IfLacking {
+  return folder === undefined ? { type: 'fail' } : { type: 'wait', folder, repository: name };
 }

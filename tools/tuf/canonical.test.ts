@@ -9,7 +9,7 @@ import { parseKeyAddress } from './key-address.ts';
 import { choice, downgrades } from './manifest.ts';
 import type { Update } from './manifest.ts';
 import { findChain } from './migrations.ts';
-import { nextVersion } from './editor.ts';
+import { nextVersion } from './next-version.ts';
 import { targetNameComplaint } from './targets.ts';
 
 /** What metadata is made of. A lone surrogate is no text, and a key of "__proto__" no key to JavaScript. */

@@ -1,5 +1,5 @@
 /** Our client: tuf-js, which reads what we write by somebody else's code, over any place. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Updater } from 'tuf-js';
@@ -29,7 +29,11 @@ export interface ClientOptions {
 export async function openClient({ place, root, stateDir }: ClientOptions): Promise<Updater> {
   mkdirSync(stateDir, { recursive: true });
   const trusted = join(stateDir, 'root.json');
-  if (!existsSync(trusted)) writeFileSync(trusted, root);
+  // Whatever a killed run has left half written begins again where trust does: the walk from there ends at the same root.
+  if (!isWhole(trusted)) {
+    writeFileSync(`${trusted}.part`, root);
+    renameSync(`${trusted}.part`, trusted);
+  }
   const updater = new Updater({
     metadataDir: stateDir,
     metadataBaseUrl: BASE,
@@ -43,6 +47,15 @@ export async function openClient({ place, root, stateDir }: ClientOptions): Prom
     throw new BuildError('tuf/refused-by-client', `Cannot trust repository ${place.address}`, { cause });
   }
   return updater;
+}
+
+function isWhole(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 class PlaceFetcher implements Fetcher {

@@ -1,6 +1,7 @@
-import { chmod, mkdir, open, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { writeWhole } from './directory.ts';
 import { openFileKey } from './file-key.ts';
 import { makeKey } from './make-key.ts';
 import { initRoot } from './root-edit.ts';
@@ -38,7 +39,6 @@ export async function ensureDevRepository({ keyFile, rootsDir }: DevRepository, 
     keys: { root: [signer.key], targets: [signer.key], snapshot: [signer.key], timestamp: [signer.key] },
   });
   const signed = await signRole({ role: 'root', signed: root }, [signer], authorityOf(root, 'root'));
-  await using file = await open(rootFile(rootsDir, 1), 'wx', 0o644);
-  await file.writeFile(signed.bytes);
+  await writeWhole(rootFile(rootsDir, 1), signed.bytes);
   return 'made';
 }

@@ -1,10 +1,11 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
 import { digestFile, digestOf } from '../graph/digest.ts';
 import { errorCode } from '../graph/disk.ts';
 import { copyAndDigest, pieces } from './copy.ts';
+import { takeLock } from './lock.ts';
 import { interleaved, tooLong } from './place.ts';
 import type { Found, LocalFile, Stat, WritablePlace, WriteOptions } from './place.ts';
 
@@ -57,8 +58,8 @@ export class DirectoryPlace implements WritablePlace {
     const file = join(this.#dir, path);
     const aside = await writeAside(file, bytes);
     try {
-      if (onlyOver === undefined) return await rename(aside, file);
-      await this.#replace(path, aside, onlyOver);
+      if (onlyOver === undefined) await rename(aside, file);
+      else await this.#replace(path, aside, onlyOver);
     } finally {
       await rm(aside, { force: true });
       await syncDirectory(dirname(file));
@@ -77,41 +78,34 @@ export class DirectoryPlace implements WritablePlace {
       const digest = await copyAndDigest(from, aside, onProgress);
       if (digest.hash !== sha256 || digest.size !== size) throw changed(from, sha256);
       await rename(aside, file);
+      await syncDirectory(dirname(file));
     } finally {
       await rm(aside, { force: true });
     }
   }
 
+  /** Not as a link: whoever keeps this directory may copy it to where there are none. */
+  writeCopy({ path }: { path: string }, file: LocalFile, onProgress: (bytes: number) => void): Promise<void> {
+    return this.writeFile(path, file, onProgress);
+  }
+
   async #replace(path: string, aside: string, onlyOver: NonNullable<WriteOptions['onlyOver']>): Promise<void> {
     const file = join(this.#dir, path);
-    const lock = join(dirname(file), '.publishing');
-    await takeLock(aside, lock, file);
-    try {
-      const found = await this.stat(path);
-      const etag = found === undefined ? undefined : (await digestFile(file)).hash;
-      if (etag !== (onlyOver === 'absent' ? undefined : onlyOver.etag)) throw interleaved(file);
-      await rename(aside, file);
-    } finally {
-      await rm(lock, { force: true });
-    }
+    await using lock = await takeLock(aside, join(dirname(file), '.publishing'));
+    const found = await this.stat(path);
+    const etag = found === undefined ? undefined : (await digestFile(file)).hash;
+    if (etag !== (onlyOver === 'absent' ? undefined : onlyOver.etag)) throw interleaved(file);
+    // Whoever was stopped for so long that another took it for dead writes no more.
+    if (!(await lock.isHeld())) throw interleaved(file);
+    await rename(aside, file);
   }
 }
 
-const LOCK_LIFE_MS = 60_000;
-
-/** The lock is held for two reads and a rename: one that is older has no owner. */
-async function takeLock(aside: string, lock: string, file: string): Promise<void> {
-  try {
-    await link(aside, lock);
-    const now = new Date();
-    await utimes(lock, now, now);
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    const held = await stat(lock).catch(() => undefined);
-    if (held !== undefined && Date.now() - held.mtimeMs < LOCK_LIFE_MS) throw interleaved(file);
-    await rm(lock, { force: true });
-    await takeLock(aside, lock, file);
-  }
+/** Over what was there, whole or not at all. */
+export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+  const aside = await writeAside(file, bytes);
+  await rename(aside, file);
+  await syncDirectory(dirname(file));
 }
 
 async function writeAside(file: string, bytes: Uint8Array): Promise<string> {

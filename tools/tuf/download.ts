@@ -1,14 +1,16 @@
 /** What a host or a person fetches from a repository: metadata by tuf-js, targets in a stream that goes on where it was. */
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import semver from 'semver';
 
 import { BuildError } from '../errors.ts';
 import { digestFile } from '../graph/digest.ts';
+import { errorCode } from '../graph/disk.ts';
 import { download } from '../sources/download.ts';
 import { openClient } from './client.ts';
 import type { ClientOptions } from './client.ts';
+import { copyAndDigest } from './copy.ts';
 import { DirectoryPlace } from './directory.ts';
 import { findUpdate, MANIFEST_TARGET, parseManifest, updatesOf } from './manifest.ts';
 import type { Fleet, Update, UpdateManifest } from './manifest.ts';
@@ -100,10 +102,7 @@ async function findAll(
   return [...images, ...others.filter((info) => info !== undefined)];
 }
 
-/** The name comes from the repository, and becomes that of a file here. */
 async function wanted(name: string, find: FindTarget): Promise<TargetInfo> {
-  const complaint = targetNameComplaint(name);
-  if (complaint !== undefined) throw complaint;
   const info = await find(name);
   if (info !== undefined) return info;
   throw new BuildError('tuf/missing-target', `Cannot download target "${name}": the repository has none of that name`);
@@ -114,6 +113,9 @@ async function bring(
   request: DownloadRequest,
   onProgress: (done: number) => void,
 ): Promise<DownloadedFile> {
+  // The name comes from the repository, and becomes that of a file here.
+  const complaint = targetNameComplaint(name);
+  if (complaint !== undefined) throw complaint;
   const path = join(request.outDir, name);
   if (await isWhole(path, { sha256, size })) return { name, path, size, fresh: true };
   const { targets, partsDir, signal } = request;
@@ -129,8 +131,20 @@ async function bring(
     size,
     addresses: [joinAddress(targets.address, file)],
   } as const;
-  await rename(await download(asked, { partsDir, signal, onProgress }), path);
+  await moveInto(await download(asked, { partsDir, signal, onProgress }), path);
   return { name, path, size, fresh: false };
+}
+
+/** Whole or not at all, though the two may be on different file systems. */
+async function moveInto(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (errorCode(error) !== 'EXDEV') throw error;
+    await copyAndDigest(from, `${to}.part`);
+    await rename(`${to}.part`, to);
+    await rm(from);
+  }
 }
 
 async function isWhole(path: string, { sha256, size }: Omit<TargetInfo, 'name'>): Promise<boolean> {

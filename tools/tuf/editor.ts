@@ -1,15 +1,16 @@
 /** From what a repository is to hold to signed roles: the targets, the snapshot over them, the timestamp over that. */
-import { formatMoment } from '../config/moment.ts';
 import type { ExpirationPolicy } from '../config/repo-policy.ts';
-import { BuildError } from '../errors.ts';
 import { expirations } from './expirations.ts';
-import type { KeptRoles } from './expirations.ts';
+import type { GivenRoles } from './expirations.ts';
+import { isSigned, signAtHand } from './half-signed.ts';
+import type { HalfSigned } from './half-signed.ts';
 import { canonicalBytes } from './key.ts';
 import type { LoadedRepository } from './load.ts';
 import { SPEC_VERSION } from './metadata.ts';
-import type { Root, Signed, Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
+import type { Signed, Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
+import { nextVersion, remembered } from './next-version.ts';
+import { tooFewKeys } from './role.ts';
 import type { SignedRole } from './role.ts';
-import { signRole } from './role.ts';
 import { newest } from './roots.ts';
 import type { RootChain } from './roots.ts';
 import type { IdentifiedSigner } from './signer.ts';
@@ -19,23 +20,24 @@ import type { Authority } from './trust.ts';
 /** Name -> length and digest. */
 export type TargetFiles = Readonly<Record<string, TargetFile>>;
 
+/** Roles whose keys a machine may have; root is signed by hand alone. */
+export const ONLINE_ROLES = ['targets', 'snapshot', 'timestamp'] as const;
+export type OnlineRole = (typeof ONLINE_ROLES)[number];
+
 /** What is to be signed. `base`: the repository that this one follows, whose versions have to grow. */
 export interface RepositoryDraft {
   readonly roots: RootChain;
   readonly targets: TargetFiles;
   readonly base: LoadedRepository | undefined;
-  /** Roles of the base that stay as they are signed; none unless told. */
-  readonly kept?: Kept | undefined;
+  /** Roles that are signed already; none unless told. */
+  readonly given?: GivenRoles | undefined;
 }
 
 /** Those whose keys are not at hand: the targets alone, or the snapshot too, so that only the timestamp is signed. */
 export type Kept = 'none' | 'targets' | 'snapshot';
 
-export interface Signers {
-  readonly targets: readonly IdentifiedSigner[];
-  readonly snapshot: readonly IdentifiedSigner[];
-  readonly timestamp: readonly IdentifiedSigner[];
-}
+/** Opens the keys of a role that are at hand: asked for only where that role is to be signed. */
+export type Signers = (role: OnlineRole) => Promise<readonly IdentifiedSigner[]>;
 
 export interface SignOptions {
   readonly signers: Signers;
@@ -54,28 +56,62 @@ export interface SignedRepository {
   readonly timestamp: SignedRole<Timestamp>;
 }
 
+/** As far as the keys at hand reach: what is over a role holds its digest, and so can be said only once that is signed. */
+export interface Halt {
+  /** What not enough keys have signed. */
+  readonly half: HalfSigned;
+  readonly authority: Authority;
+  /** What is signed below it. */
+  readonly given: GivenRoles;
+}
+
 /** @throws BuildError tuf/no-key, tuf/clock-behind, tuf/expired, tuf/expiry-order, tuf/below-threshold */
 export async function signRepository(draft: RepositoryDraft, options: SignOptions): Promise<SignedRepository> {
-  const { roots, base } = draft;
+  const signed = await signAsFarAsKeysReach(draft, options);
+  if (!('half' in signed)) return signed;
+  const { half, authority } = signed;
+  throw tooFewKeys(half.role, await options.signers(onlineRole(half.role)), authority);
+}
+
+/** @throws BuildError tuf/clock-behind, tuf/expired, tuf/expiry-order, tuf/bad-signature */
+export async function signAsFarAsKeysReach(
+  draft: RepositoryDraft,
+  options: SignOptions,
+): Promise<SignedRepository | Halt> {
+  const { roots, base, given = {} } = draft;
   const root = newest(roots).signed;
-  const kept = keptRoles(draft, root);
-  const dates = expirations(options, { rootExpires: root.expires, kept });
-  const sign = async <S extends Signed>(role: 'targets' | 'snapshot' | 'timestamp', words: Words<S>) => {
-    const common = {
-      spec_version: SPEC_VERSION,
-      version: nextVersion(base?.[role], options.now),
-      expires: dates[role],
-    };
-    return await signRole({ role, signed: words(common) }, options.signers[role], authorityOf(root, role));
+  const dates = expirations(options, { rootExpires: root.expires, given });
+  const known = remembered(base, root);
+  const sign = async <S extends Signed>(role: OnlineRole, words: Words<S>): Promise<SignedRole<S> | HalfSigned<S>> => {
+    const version = nextVersion(known[role], options.now);
+    const signed = words({ spec_version: SPEC_VERSION, version, expires: dates[role] });
+    return await signAtHand({ role, signed, signatures: [] }, await options.signers(role), authorityOf(root, role));
   };
+  const halt = (half: HalfSigned, below: GivenRoles): Halt => ({
+    half,
+    authority: authorityOf(root, onlineRole(half.role)),
+    given: below,
+  });
   const delegated = base?.delegated ?? [];
-  const targets = kept.targets ?? (await sign('targets', (common) => targetsOf(draft, common)));
-  const meta = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
+  const targets = given.targets ?? (await sign('targets', (common) => targetsOf(draft, common)));
+  if (!isSigned(targets)) return halt(targets, {});
+  const named = Object.fromEntries([targets, ...delegated].map((role) => [`${role.role}.json`, role.meta]));
+  // Also what nobody delegates to any more: a client that has seen a role refuses every snapshot without it (TUF 5.5.5).
+  const meta = { ...(known.snapshot === undefined ? {} : base?.snapshot.signed.meta), ...named };
   const snapshot =
-    kept.snapshot ?? (await sign('snapshot', (common) => ({ _type: 'snapshot' as const, ...common, meta })));
+    given.snapshot ?? (await sign('snapshot', (common) => ({ _type: 'snapshot' as const, ...common, meta })));
+  if (!isSigned(snapshot)) return halt(snapshot, { targets });
   const above = { 'snapshot.json': snapshot.meta };
-  const timestamp = await sign('timestamp', (common) => ({ _type: 'timestamp' as const, ...common, meta: above }));
+  const timestamp =
+    given.timestamp ?? (await sign('timestamp', (common) => ({ _type: 'timestamp' as const, ...common, meta: above })));
+  if (!isSigned(timestamp)) return halt(timestamp, { targets, snapshot });
   return { roots, targets, delegated, snapshot, timestamp };
+}
+
+function onlineRole(role: string): OnlineRole {
+  const known = ONLINE_ROLES.find((each) => each === role);
+  if (known === undefined) throw new TypeError(`${role} is signed by hand alone`);
+  return known;
 }
 
 interface Common {
@@ -87,9 +123,10 @@ interface Common {
 /** What a role says beside what all say. */
 type Words<S extends Signed> = (common: Common) => S;
 
-/** Under the newest root, which may be another than they were published under. */
-function keptRoles({ base, kept = 'none' }: RepositoryDraft, root: Root): KeptRoles {
+/** What stays as it is signed, under the newest root, which may be another than it was published under. @throws BuildError tuf/below-threshold */
+export function keptRoles(base: LoadedRepository | undefined, kept: Kept, roots: RootChain): GivenRoles {
   if (kept === 'none' || base === undefined) return {};
+  const root = newest(roots).signed;
   const { targets, snapshot } = base;
   assertStillSigned(targets, authorityOf(root, 'targets'));
   if (kept === 'targets') return { targets };
@@ -112,30 +149,4 @@ function targetsOf({ targets, base }: RepositoryDraft, common: Common): Targets 
     targets: { ...targets },
     ...(delegations === undefined ? {} : { delegations }),
   };
-}
-
-/** Signing twice in a second counts on; further ahead than this, the clock is wrong. */
-const CLOCK_SLACK_SECONDS = 300;
-
-/**
- * Versions are seconds since 1970, and grow whatever happens: hosts refuse one that is lower than what they saw.
- * @throws BuildError tuf/clock-behind
- */
-export function nextVersion(
-  before: { readonly role: string; readonly signed: { readonly version: number } } | undefined,
-  now: Date,
-): number {
-  const seconds = Math.floor(now.getTime() / 1000);
-  const version = before?.signed.version ?? 0;
-  if (version > seconds + CLOCK_SLACK_SECONDS) {
-    const finding = `its version ${version} is of ${formatMoment(new Date(version * 1000))}, and this machine's clock says ${formatMoment(now)}`;
-    throw new BuildError(
-      'tuf/clock-behind',
-      `Cannot go on from the published ${before?.role ?? 'metadata'}: ${finding}`,
-      {
-        hint: 'Set the clock of this machine',
-      },
-    );
-  }
-  return Math.max(version + 1, seconds);
 }

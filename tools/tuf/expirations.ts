@@ -2,13 +2,14 @@
 import { formatMoment, resolveWhen } from '../config/moment.ts';
 import type { ExpirationPolicy } from '../config/repo-policy.ts';
 import { BuildError } from '../errors.ts';
-import type { Snapshot, Targets } from './metadata.ts';
+import type { Snapshot, Targets, Timestamp } from './metadata.ts';
 import type { SignedRole } from './role.ts';
 
-/** Roles that stay as they are, and with them their dates. */
-export interface KeptRoles {
+/** Roles that are signed already, and with them their dates: kept as they are published, or signed elsewhere. */
+export interface GivenRoles {
   readonly targets?: SignedRole<Targets>;
   readonly snapshot?: SignedRole<Snapshot>;
+  readonly timestamp?: SignedRole<Timestamp>;
 }
 
 export interface ExpirationOptions {
@@ -19,31 +20,26 @@ export interface ExpirationOptions {
 }
 
 /**
- * By the policy, but nothing outlives what it stands for: what is over a kept role ends with it at the latest.
+ * By the policy, but nothing outlives what it stands for: what is over a given role ends with it at the latest.
  * @throws BuildError tuf/expired, tuf/expiry-order
  */
 export function expirations(
   { expiration, start, now }: ExpirationOptions,
-  { rootExpires, kept }: { rootExpires: string; kept: KeptRoles },
+  { rootExpires, given }: { rootExpires: string; given: GivenRoles },
 ): Record<'targets' | 'snapshot' | 'timestamp', string> {
-  const ends = [kept.targets, kept.snapshot].flatMap((role) =>
-    role === undefined ? [] : [Date.parse(role.signed.expires)],
-  );
-  const atMost = (date: Date): Date => new Date(Math.min(date.getTime(), ...ends));
-  const dates = {
-    timestamp: atMost(resolveWhen(expiration['timestamp-expiration'], start)),
-    snapshot:
-      kept.snapshot === undefined
-        ? atMost(resolveWhen(expiration['snapshot-expiration'], start))
-        : endOf(kept.snapshot),
-    targets: kept.targets === undefined ? resolveWhen(expiration['targets-expiration'], start) : endOf(kept.targets),
+  const ends = [given.targets, given.snapshot].flatMap((role) => (role === undefined ? [] : [endOf(role).getTime()]));
+  const dateOf = (role: 'targets' | 'snapshot' | 'timestamp'): Date => {
+    const signed = given[role];
+    if (signed !== undefined) return endOf(signed);
+    const date = resolveWhen(expiration[`${role}-expiration`], start);
+    return new Date(Math.min(date.getTime(), ...ends));
   };
+  const dates = { timestamp: dateOf('timestamp'), snapshot: dateOf('snapshot'), targets: dateOf('targets') };
   if (Date.parse(rootExpires) <= now.getTime())
     throw new BuildError('tuf/expired', `Cannot sign under a root that expired at ${rootExpires}`, {
       hint: 'Sign a new root: npx tsx Makefile.ts root rotate',
     });
-  for (const role of [kept.targets, kept.snapshot])
-    if (role !== undefined && endOf(role) <= now) throw cannotKeep(role);
+  for (const role of [given.targets, given.snapshot]) if (role !== undefined && endOf(role) <= now) throw tooOld(role);
   for (const [role, date] of Object.entries(dates)) {
     if (date <= now)
       throw new BuildError(
@@ -62,16 +58,16 @@ export function expirations(
   };
 }
 
-function endOf({ signed }: SignedRole<Targets> | SignedRole<Snapshot>): Date {
+function endOf({ signed }: SignedRole): Date {
   return new Date(signed.expires);
 }
 
-function cannotKeep({ role, signed }: SignedRole<Targets> | SignedRole<Snapshot>): BuildError {
+function tooOld({ role, signed }: SignedRole): BuildError {
   return new BuildError(
     'tuf/expired',
-    `Cannot keep ${role} version ${signed.version}: it expired at ${signed.expires}`,
+    `Cannot go on with ${role} version ${signed.version}: it expired at ${signed.expires}`,
     {
-      hint: 'Sign it again, with its keys: leave out --keep',
+      hint: 'Sign it anew, with its keys: leave out --keep, or make again what waited for signatures too long',
     },
   );
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
 
 import { BuildError } from '../errors.ts';
+import { writeWhole } from './directory.ts';
 import { openPlace } from './open-place.ts';
 import { firstRoot, ROOT_MAX_BYTES, rootFile } from './roots.ts';
 import type { SignedRoot } from './roots.ts';
@@ -26,7 +26,6 @@ export async function fetchFirstRoot({
       `Cannot trust the root role ${url}: expected SHA-512 ${sha512}, got ${got}`,
     );
   const root = firstRoot(found.bytes, url);
-  await mkdir(dir, { recursive: true });
-  await writeFile(rootFile(dir, root.signed.version), found.bytes);
+  await writeWhole(rootFile(dir, root.signed.version), found.bytes);
   return root;
 }

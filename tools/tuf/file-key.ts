@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import { BuildError } from '../errors.ts';
+import { errorCode } from '../graph/disk.ts';
 import type { AskSecret } from '../keys/service-key.ts';
 import { PSS_SALT_BYTES, tufKeyOf } from './key.ts';
 import type { TufKey } from './key.ts';
@@ -22,11 +23,25 @@ export async function openFileKey({ path, passphraseFile }: FileKey, askSecret: 
   if (!text.includes('PRIVATE KEY'))
     throw new BuildError(
       'tuf/not-a-key',
-      `Cannot sign with "${path}": expected a private key in PEM, got something else`,
+      `Cannot sign with "${path}": expected a private key in PEM, got ${isPublic(text) ? 'a public one' : 'something else'}`,
+      { hint: isPublic(text) ? 'Where its private half is elsewhere, add --sign-later <folder>' : undefined },
     );
   const encrypted = text.includes('ENCRYPTED');
   const passphrase = encrypted ? await passphraseOf({ path, passphraseFile }, askSecret) : undefined;
   return localSigner(parsePrivate(text, path, passphrase), path);
+}
+
+/** No, where there is no such file, or one of the public half alone. */
+export async function holdsPrivateKey(path: string): Promise<boolean> {
+  try {
+    return !isPublic(await readFile(path, 'utf8'));
+  } catch (error) {
+    return errorCode(error) !== 'ENOENT';
+  }
+}
+
+function isPublic(text: string): boolean {
+  return text.includes('PUBLIC KEY') && !text.includes('PRIVATE KEY');
 }
 
 /** The public half, of a file that may hold nothing else. */

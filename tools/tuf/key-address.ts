@@ -35,9 +35,13 @@ function tokenKey(text: string, path: string, options: URLSearchParams): KeySour
   const module = options.get('module-path');
   if (token === undefined || label === undefined || module === null) throw unknown(text);
   const pinFile = options.get('pin-source')?.replace(/^file:/, '');
-  return {
-    pkcs11: { module, token: decodeURIComponent(token), label: decodeURIComponent(label), 'pin-file': pinFile },
-  };
+  try {
+    return {
+      pkcs11: { module, token: decodeURIComponent(token), label: decodeURIComponent(label), 'pin-file': pinFile },
+    };
+  } catch {
+    throw unknown(text);
+  }
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -12,6 +12,7 @@ import type { Place, WritablePlace } from './place.ts';
  */
 export async function openPlace(address: string, access: AwsAccess = {}): Promise<Place> {
   if (!/^https?:/.test(address)) return await openWritablePlace(address, access);
+  if (!/^https?:\/\/[^/]/.test(address) || !URL.canParse(address)) throw unknownPlace('read', address);
   const { WebPlace } = await import('./web.ts');
   return new WebPlace(address);
 }
@@ -24,14 +25,24 @@ export async function openWritablePlace(address: string, access: AwsAccess = {})
     const { openBucket } = await import('./s3.ts');
     return await openBucket(address, access);
   }
-  throw new BuildError(
-    'tuf/unknown-place',
-    `Cannot publish to "${address}": expected file:<directory> or s3://<bucket>/<prefix>`,
-  );
+  throw unknownPlace('publish to', address);
 }
 
-/** Undefined for what is no directory of this machine. */
+function unknownPlace(doing: string, address: string): BuildError {
+  const forms = ['file:<directory>', 's3://<bucket>/<prefix>', ...(doing === 'read' ? ['https://<host>/<path>'] : [])];
+  return new BuildError('tuf/unknown-place', `Cannot ${doing} "${address}": expected ${forms.join(' or ')}`);
+}
+
+/** Undefined for what is no directory of this machine. @throws BuildError tuf/unknown-place for a file of another host */
 export function localPath(address: string): string | undefined {
+  if (/^file:\/\/[^/]/.test(address))
+    throw new BuildError(
+      'tuf/unknown-place',
+      `Cannot read "${address}": expected file:<directory>, and no host in it`,
+      {
+        hint: `For a directory of this machine: file:/${address.slice('file://'.length)}`,
+      },
+    );
   if (address.startsWith('file://')) return fileURLToPath(address);
   if (address.startsWith('file:')) return resolve(address.slice('file:'.length));
   return /^[a-z][a-z0-9+.-]*:/.test(address) ? undefined : resolve(address);

@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 
-import { keyList } from '../config/infra-repo.ts';
+import { keysOfRole } from '../config/infra-repo.ts';
 import type { KeySource, RepoConfig } from '../config/infra-repo.ts';
 import { openServiceKey } from '../keys/service-key.ts';
 import type { KeyContext, Scheme } from '../keys/service-key.ts';
-import { openFileKey, readPublicKey } from './file-key.ts';
-import type { Kept, Signers } from './editor.ts';
+import type { Signers } from './editor.ts';
+import { holdsPrivateKey, openFileKey, readPublicKey } from './file-key.ts';
 import { tufKeyOf } from './key.ts';
 import type { TufKey } from './key.ts';
 import { identified } from './signer.ts';
@@ -52,29 +52,42 @@ function fileOf(
   };
 }
 
-/** The keys of each online role that is not kept. One that serves several is opened once, so that nobody is asked twice. */
-export async function openSigners(
+/** `skip`: a file that is not there, or holds a public half alone, means that the key is elsewhere, which is then no error. */
+export type IfElsewhere = 'fail' | 'skip';
+
+/**
+ * Opens the keys of a role when they are asked for. One that serves several roles is opened once, so that nobody is asked twice.
+ * @throws BuildError as `openSigner`
+ */
+export function openSigners(
   keys: NonNullable<RepoConfig['signing-keys']>,
   context: KeyContext,
-  kept: Kept = 'none',
-): Promise<Signers> {
-  const opened = new Map<string, Promise<IdentifiedSigner>>();
-  const openOnce = async (source: KeySource): Promise<IdentifiedSigner> => {
+  ifElsewhere: IfElsewhere,
+): Signers {
+  const opened = new Map<string, Promise<IdentifiedSigner | undefined>>();
+  const openOnce = async (source: KeySource): Promise<IdentifiedSigner | undefined> => {
     const id = JSON.stringify(source);
-    const signer = opened.get(id) ?? openSigner(source, context);
+    const signer = opened.get(id) ?? openUnlessElsewhere(source, context, ifElsewhere);
     opened.set(id, signer);
     return await signer;
   };
-  const openAll = async (sources: readonly KeySource[]): Promise<IdentifiedSigner[]> => {
+  return async (role) => {
     const signers: IdentifiedSigner[] = [];
-    for (const source of sources) signers.push(await openOnce(source));
+    // One after the other: each may ask for a passphrase.
+    for (const source of keysOfRole(keys, role)) {
+      const signer = await openOnce(source);
+      if (signer !== undefined) signers.push(signer);
+    }
     return signers;
   };
-  const { targets, snapshot, timestamp } =
-    'targets' in keys ? keys : { targets: keys, snapshot: keys, timestamp: keys };
-  return {
-    targets: kept === 'none' ? await openAll(keyList(targets)) : [],
-    snapshot: kept === 'snapshot' ? [] : await openAll(keyList(snapshot)),
-    timestamp: await openAll(keyList(timestamp)),
-  };
+}
+
+async function openUnlessElsewhere(
+  source: KeySource,
+  context: KeyContext,
+  ifElsewhere: IfElsewhere,
+): Promise<IdentifiedSigner | undefined> {
+  const elsewhere =
+    ifElsewhere === 'skip' && 'file' in source && !(await holdsPrivateKey(fileOf(source.file, context).path));
+  return elsewhere ? undefined : await openSigner(source, context);
 }

@@ -48,6 +48,12 @@ export interface WritablePlace extends Place {
   writeBytes(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void>;
   /** A file of this machine, checked on its way. @throws BuildError tuf/changed-file */
   writeFile(path: string, file: LocalFile, onProgress: (bytes: number) => void): Promise<void>;
+  /** The same bytes under another name. `of` is there and holds them, so that they need not be sent once more where the place can copy. */
+  writeCopy(
+    copy: { readonly path: string; readonly of: string },
+    file: LocalFile,
+    onProgress: (bytes: number) => void,
+  ): Promise<void>;
 }
 
 export interface LocalFile {

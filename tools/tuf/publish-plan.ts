@@ -3,27 +3,15 @@ import { join } from 'node:path';
 
 import { BuildError } from '../errors.ts';
 import { digestOf } from '../graph/digest.ts';
-import { DirectoryPlace } from './directory.ts';
 import type { LoadedRepository } from './load.ts';
 import { inParallel } from './parallel.ts';
 import { interleaved } from './place.ts';
-import type { LocalFile, WritablePlace, WriteOptions } from './place.ts';
+import type { WritablePlace, WriteOptions } from './place.ts';
+import { planTargets } from './publish-target-plan.ts';
+import type { Step, TargetStep } from './publish-target-plan.ts';
 import type { SignedRole } from './role.ts';
-import { targetFileName } from './targets.ts';
 import { rolesOf } from './write.ts';
 import { baseOf, fleetsIn, loadWritten } from './written.ts';
-
-/** What becomes of one object. */
-export interface Step {
-  readonly path: string;
-  readonly what: 'add' | 'change' | 'keep';
-  readonly size: number;
-}
-
-export interface TargetStep extends Step {
-  /** Undefined where the object is there and this machine has no copy. */
-  readonly file: LocalFile | undefined;
-}
 
 export interface RoleStep extends Step {
   readonly role: SignedRole;
@@ -58,7 +46,8 @@ export async function planPublish(from: string, destination: Destination, now: D
   const fleets: FleetPlan[] = [];
   for (const fleet of await fleetsIn(from))
     fleets.push(await planFleet(join(from, fleet), fleet, { destination, now }));
-  return { targets: await planTargets(join(from, 'targets'), fleets, destination.targets), fleets };
+  const roles = fleets.flatMap(({ repository: { targets, delegated } }) => [targets, ...delegated]);
+  return { targets: await planTargets(join(from, 'targets'), roles, destination.targets), fleets };
 }
 
 async function planFleet(
@@ -108,35 +97,4 @@ async function planTimestamp(role: SignedRole, place: WritablePlace, base: strin
   if (digest === digestOf(role.bytes).hash) return { path, what: 'keep', size, role, condition: undefined };
   if (digest !== base || found.etag === undefined) throw interleaved(`${place.address}/${path}`);
   return { path, what: 'change', size, role, condition: { etag: found.etag } };
-}
-
-/** Every target that any fleet names: from here, or there already. */
-async function planTargets(
-  dir: string,
-  fleets: readonly FleetPlan[],
-  place: WritablePlace,
-): Promise<readonly TargetStep[]> {
-  const wanted = new Map<string, { sha256: string; size: number }>();
-  for (const { repository } of fleets) {
-    for (const role of [repository.targets, ...repository.delegated])
-      for (const [name, { hashes, length }] of Object.entries(role.signed.targets))
-        wanted.set(targetFileName(hashes.sha256, name), { sha256: hashes.sha256, size: length });
-  }
-  const local = new DirectoryPlace(dir);
-  return await inParallel(
-    [...wanted].toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    PARALLEL,
-    async ([path, { sha256, size }]): Promise<TargetStep> => {
-      const [here, there] = await Promise.all([local.stat(path), place.stat(path)]);
-      const file = here === undefined ? undefined : { path: join(dir, path), sha256, size };
-      if (there !== undefined && there.size === size && (there.sha256 ?? sha256) === sha256)
-        return { path, what: 'keep', size, file };
-      if (file !== undefined) return { path, what: there === undefined ? 'add' : 'change', size, file };
-      const finding = there === undefined ? 'it is not there' : `it has ${there.size} bytes and not ${size}`;
-      throw new BuildError(
-        'tuf/half-repository',
-        `Cannot publish over ${place.address}/${path}: the repository names it, ${finding}, and there is no copy here`,
-      );
-    },
-  );
 }

@@ -9,6 +9,7 @@ import { inParallel } from './parallel.ts';
 import { FOREVER_SECONDS } from './place.ts';
 import type { WritablePlace } from './place.ts';
 import type { FleetPlan, PublishPlan } from './publish-plan.ts';
+import type { TargetStep } from './publish-target-plan.ts';
 
 const PARALLEL = 8;
 const TIMESTAMP_AGE_SECONDS = 60;
@@ -25,11 +26,23 @@ export async function applyPublish({ targets, fleets }: PublishPlan, options: Ap
   const pending = targets.filter(({ what }) => what !== 'keep');
   const total = pending.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
-  await inParallel(pending, PARALLEL, async ({ path, file }) => {
+  // Also in the middle of a file: nobody waits for gigabytes after Ctrl-C.
+  const count = (bytes: number): void => {
     options.signal.throwIfAborted();
-    if (file !== undefined)
-      await options.targets.writeFile(path, file, (bytes) => options.onProgress((done += bytes), total));
-  });
+    options.onProgress((done += bytes), total);
+  };
+  const write = async ({ path, file, copyOf }: TargetStep): Promise<void> => {
+    options.signal.throwIfAborted();
+    if (file === undefined) return;
+    if (copyOf === undefined) await options.targets.writeFile(path, file, count);
+    else await options.targets.writeCopy({ path, of: copyOf }, file, count);
+  };
+  const [sent, copied] = [
+    pending.filter(({ copyOf }) => copyOf === undefined),
+    pending.filter(({ copyOf }) => copyOf !== undefined),
+  ];
+  await inParallel(sent, PARALLEL, write);
+  await inParallel(copied, PARALLEL, write);
   for (const plan of fleets) {
     options.signal.throwIfAborted();
     await applyFleet(plan, options.now);

@@ -1,7 +1,9 @@
 /**
  * A role's way from words to bytes, in types: only what is signed has bytes, and those bytes are what is hashed, written and read back.
  *
- *     UnsignedRole --signRole()--> SignedRole <--readRole()-- bytes of others
+ *     UnsignedRole --signRole()--> SignedRole <--fromBytes()-- bytes of others
+ *
+ * Where not all keys are at hand there is a stop on the way: see half-signed.ts.
  */
 import { createHash } from 'node:crypto';
 
@@ -19,7 +21,7 @@ export interface UnsignedRole<S extends Signed> {
   readonly signed: S;
 }
 
-/** A role that meets the threshold of its authority. Made by `signRole` and `readRole` alone. */
+/** A role that meets the threshold of its authority: nothing else can be written. */
 export class SignedRole<S extends Signed = Signed> {
   readonly role: string;
   readonly signed: S;
@@ -78,7 +80,7 @@ export async function signRole<S extends Signed>(
   authority: Authority,
 ): Promise<SignedRole<S>> {
   const able = signersOf(authority, signers);
-  if (able.length < authority.threshold) throw tooFew(unsigned.role, signers, authority);
+  if (able.length < authority.threshold) throw tooFewKeys(unsigned.role, signers, authority);
   const payload = canonicalBytes(unsigned.signed);
   const signatures = await Promise.all(able.map((signer) => signPayload(payload, signer)));
   return SignedRole.fromSigned(unsigned, signatures, [authority]);
@@ -94,13 +96,13 @@ export function printRole(signed: Signed, signatures: readonly Signature[]): Uin
   return Buffer.from(`${JSON.stringify({ signatures, signed }, undefined, 2)}\n`);
 }
 
-function tooFew(role: string, signers: readonly IdentifiedSigner[], authority: Authority): BuildError {
+export function tooFewKeys(role: string, signers: readonly IdentifiedSigner[], authority: Authority): BuildError {
   const { threshold, keyids, said } = authority;
   const have = signersOf(authority, signers).length;
   const lacking = keyids.filter((id) => !signers.some((signer) => signer.id === id));
   const finding = `${said} wants ${threshold} of its keys ${keyids.map(short).join(', ')}, and ${have} of them can be used here`;
   return new BuildError('tuf/no-key', `Cannot sign ${role}: ${finding}`, {
-    hint: `Name in "signing-keys" where one of ${lacking.map(short).join(', ')} is kept, or sign by other keys after "root rotate"`,
+    hint: `Name in "signing-keys" where one of ${lacking.map(short).join(', ')} is kept; where they are elsewhere, add --sign-later <folder>`,
     cause:
       signers.length === 0
         ? undefined

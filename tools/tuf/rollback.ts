@@ -11,13 +11,23 @@ import { authorityOf, goodSigners } from './trust.ts';
 export interface Earlier {
   readonly targets: TargetFiles;
   readonly manifest: UpdateManifest;
+  /** Version of the newest root whose keys have signed it. */
+  readonly root: number;
 }
 
 const MAX_BYTES = 10 << 20;
 
-/** Versions of the targets role that are still there, the newest first. */
+/** Versions of the targets role that are still there, the newest first. @throws BuildError tuf/no-list */
 export async function earlierVersions({ metadata }: Places): Promise<readonly number[]> {
-  const names = (await metadata.list('')) ?? [];
+  const names = await metadata.list('');
+  if (names === undefined)
+    throw new BuildError(
+      'tuf/no-list',
+      `Cannot tell which versions there are at ${metadata.address}: it gives no list`,
+      {
+        hint: 'Name where it is published, by --base file:<directory> or s3://<bucket>/<prefix>, or the version by --to',
+      },
+    );
   return names
     .map((name) => Number(/^(\d+)\.targets\.json$/.exec(name)?.[1]))
     .filter((version) => version > 0)
@@ -34,22 +44,22 @@ export async function readEarlier(places: Places, { roots }: Edition, version: n
   const found = await places.metadata.read(file, MAX_BYTES);
   if (found === undefined) throw await noSuchVersion(places, version);
   const envelope = parseEnvelope(found.bytes, targetsSchema, { file });
-  const trusted = roots.some(({ signed }) => {
+  const trusted = roots.findLast(({ signed }) => {
     const authority = authorityOf(signed, 'targets');
     return goodSigners(envelope.payload, envelope.signatures, authority).length >= authority.threshold;
   });
-  if (!trusted || envelope.signed.version !== version)
+  if (trusted === undefined || envelope.signed.version !== version)
     throw new BuildError(
       'tuf/below-threshold',
       `Cannot trust "${places.metadata.address}/${file}": under none of the ${roots.length} roots it is signed by enough keys`,
     );
   const { targets } = envelope.signed;
   await assertThere(places, targets);
-  return { targets, manifest: await readManifest(places.targets, targets) };
+  return { targets, manifest: await readManifest(places.targets, targets), root: trusted.signed.version };
 }
 
 async function noSuchVersion(places: Places, version: number): Promise<BuildError> {
-  const known = await earlierVersions(places);
+  const known = await earlierVersions(places).catch(() => []);
   return new BuildError(
     'tuf/no-such-version',
     `Cannot roll back to targets version ${version}: expected one of ${known.join(', ') || 'those that are there'}`,

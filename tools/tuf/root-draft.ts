@@ -2,21 +2,22 @@
  * The next root while it is being made: `draft.root.json` beside the roots that are done. Each edit clears what was signed; once enough keys of
  * the root before it and of its own have signed, it becomes `<n>.root.json` and can be edited no more.
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BuildError, throwAll } from '../errors.ts';
 import { errorCode } from '../graph/disk.ts';
-import { syncDirectory } from './directory.ts';
-import { canonicalBytes, verifySignature } from './key.ts';
-import type { KeyId } from './key.ts';
+import { syncDirectory, writeWhole } from './directory.ts';
+import { lackingUnder, takeSignatures } from './half-signed.ts';
+import type { Lacking } from './half-signed.ts';
+import { canonicalBytes } from './key.ts';
 import { parseRoot } from './metadata.ts';
 import type { Envelope, Root, Signature } from './metadata.ts';
-import { printRole, short, SignedRole } from './role.ts';
+import { printRole, SignedRole } from './role.ts';
 import { newest, readRootDirectory, rootFile } from './roots.ts';
 import type { RootChain } from './roots.ts';
 import { rootComplaints } from './root-edit.ts';
-import { authorityOf, goodSigners } from './trust.ts';
+import { authorityOf } from './trust.ts';
 import type { Authority } from './trust.ts';
 
 export interface RootDraft {
@@ -24,14 +25,6 @@ export interface RootDraft {
   readonly envelope: Envelope<Root>;
   /** The roots before it; undefined for the first of all. */
   readonly chain: RootChain | undefined;
-}
-
-/** Keys that still have to sign, of one of the two roots that have a say. */
-export interface Lacking {
-  readonly said: string;
-  readonly signed: readonly KeyId[];
-  readonly others: readonly KeyId[];
-  readonly threshold: number;
 }
 
 function draftFile(dir: string): string {
@@ -43,7 +36,9 @@ export async function findDraft(dir: string): Promise<RootDraft | undefined> {
   const chain = await readRootDirectory(dir);
   try {
     const envelope = parseRoot(await readFile(draftFile(dir)), { file: draftFile(dir) });
-    return { dir, chain, envelope };
+    // What a run has left that was killed between the root's own file and this one.
+    const isDone = chain?.some(({ signed }) => Buffer.compare(canonicalBytes(signed), envelope.payload) === 0);
+    return isDone === true ? undefined : { dir, chain, envelope };
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
@@ -67,31 +62,16 @@ export async function writeDraft(dir: string, root: Root): Promise<RootDraft> {
 }
 
 async function save(dir: string, { signed, signatures }: Pick<Envelope<Root>, 'signed' | 'signatures'>): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  const aside = `${draftFile(dir)}.part`;
-  await using file = await open(aside, 'w', 0o644);
-  await file.writeFile(printRole(signed, signatures));
-  await file.sync();
-  await rename(aside, draftFile(dir));
+  await writeWhole(draftFile(dir), printRole(signed, signatures));
 }
 
 /** Adds signatures, in place of earlier ones of the same keys. @throws BuildError tuf/bad-signature for one of a key that has no say */
-export async function addSignatures(draft: RootDraft, signatures: readonly Signature[]): Promise<RootDraft> {
-  const { payload, signed } = draft.envelope;
-  const known = new Map(authoritiesOf(draft).flatMap(({ keys }) => Object.entries(keys)));
-  for (const { keyid, sig } of signatures) {
-    const key = known.get(keyid);
-    if (key === undefined || !verifySignature(key, payload, sig))
-      throw new BuildError(
-        'tuf/bad-signature',
-        `Cannot take a signature of key ${short(keyid)} for root version ${signed.version}: ${key === undefined ? 'no root names that key' : 'it is not over these bytes'}`,
-        {
-          hint: 'Sign the bytes that "root export" writes now: each edit makes others',
-        },
-      );
-  }
-  const kept = draft.envelope.signatures.filter(({ keyid }) => !signatures.some((added) => added.keyid === keyid));
-  const envelope = { ...draft.envelope, signatures: [...kept, ...signatures] };
+export async function addSignatures(draft: RootDraft, added: readonly Signature[]): Promise<RootDraft> {
+  const signatures = takeSignatures({ role: 'root', ...draft.envelope }, added, {
+    authorities: authoritiesOf(draft),
+    hint: 'Sign the bytes that "root export" writes now: each edit makes others',
+  });
+  const envelope = { ...draft.envelope, signatures };
   await save(draft.dir, envelope);
   return { ...draft, envelope };
 }
@@ -103,13 +83,8 @@ export function authoritiesOf({ chain, envelope }: RootDraft): readonly Authorit
 }
 
 export function lackingOf(draft: RootDraft): readonly Lacking[] {
-  const { payload, signatures } = draft.envelope;
   return authoritiesOf(draft)
-    .map((authority) => {
-      const signed = goodSigners(payload, signatures, authority);
-      const others = authority.keyids.filter((id) => !signed.includes(id));
-      return { said: authority.said, signed, others, threshold: authority.threshold };
-    })
+    .map((authority) => lackingUnder(draft.envelope, authority))
     .filter(({ signed, threshold }) => signed.length < threshold);
 }
 
@@ -123,16 +98,8 @@ export async function finishDraft(draft: RootDraft): Promise<SignedRole<Root> | 
   const { signed, signatures } = draft.envelope;
   const root = SignedRole.fromSigned({ role: 'root', signed }, signatures, authoritiesOf(draft));
   const file = rootFile(draft.dir, signed.version);
-  await writeOnce(file, root.bytes);
+  await writeWhole(file, root.bytes);
   await rm(draftFile(draft.dir));
   await syncDirectory(draft.dir);
   return root;
-}
-
-async function writeOnce(path: string, bytes: Uint8Array): Promise<void> {
-  const aside = `${path}.part`;
-  await using file = await open(aside, 'w', 0o644);
-  await file.writeFile(bytes);
-  await file.sync();
-  await rename(aside, path);
 }

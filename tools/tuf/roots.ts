@@ -89,25 +89,6 @@ export async function followRoots(trusted: RootChain, place: Place): Promise<Roo
   return chain;
 }
 
-/**
- * The newest root of a chain that a place has, under which the rest of it was published: those that were signed since come with its next
- * edition. Clients take none but the newest.
- * @throws BuildError tuf/other-root
- */
-export async function newestAt(place: Place, chain: RootChain): Promise<SignedRoot> {
-  for (const root of chain.toReversed()) {
-    const file = `${root.signed.version}.root.json`;
-    const bytes = await readNext(place, file);
-    if (bytes === undefined) continue;
-    if (Buffer.compare(bytes, root.bytes) === 0) return root;
-    throw new BuildError(
-      'tuf/other-root',
-      `Cannot trust "${place.address}/${file}": it is another than the one in this checkout`,
-    );
-  }
-  return newest(chain);
-}
-
 /** The roots before the first trusted one: hosts that keep a copy of the chain ask for each from 1 on. @throws BuildError tuf/missing-root */
 export async function completeChain(chain: RootChain, place: Place): Promise<RootChain> {
   const [first] = chain;

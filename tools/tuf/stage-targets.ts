@@ -30,7 +30,11 @@ export async function stageTargets(
   const sizes = new Map([...byPath.keys()].map((path) => [path, sizeOf(path)]));
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
-  const count = (bytes: number): void => options.onProgress((done += bytes), total);
+  // Also in the middle of a file: nobody waits for gigabytes after Ctrl-C.
+  const count = (bytes: number): void => {
+    options.signal.throwIfAborted();
+    options.onProgress((done += bytes), total);
+  };
   // The largest first: one that begins last would be waited for alone.
   const queue = [...byPath].toSorted(([a], [b]) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0));
   const staged = await inParallel(queue, availableParallelism() * 2, async ([path, names]) => {

@@ -29,13 +29,22 @@ export async function targetFindings(
 ): Promise<BuildError[]> {
   const total = targets.reduce((sum, [, { length }]) => sum + length, 0);
   let done = 0;
-  const count = (bytes: number): void => options.onProgress((done += bytes), total);
+  const count = (bytes: number): void => {
+    options.signal.throwIfAborted();
+    options.onProgress((done += bytes), total);
+  };
   const found = await inParallel(targets, PARALLEL, async ([name, file]) => {
     options.signal.throwIfAborted();
     const complaint = targetNameComplaint(name);
     if (complaint !== undefined) return complaint;
     const check = options.depth === 'sizes' ? checkSize : checkBytes;
-    return await check(places, { name, file, isLz4: compressed.has(name) }, count);
+    try {
+      return await check(places, { name, file, isLz4: compressed.has(name) }, count);
+    } catch (error) {
+      // What cannot be read is a finding too, and keeps nobody from looking at the others.
+      if (error instanceof BuildError) return error;
+      throw error;
+    }
   });
   return found.filter((finding) => finding !== undefined);
 }

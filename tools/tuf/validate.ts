@@ -2,13 +2,14 @@
 import { BuildError } from '../errors.ts';
 import { readManifest } from './edition.ts';
 import type { Places, OpenOptions } from './edition.ts';
-import { assertFresh, loadRepository } from './load.ts';
+import { loadRepository } from './load.ts';
 import type { LoadedRepository } from './load.ts';
 import type { Fleet, UpdateManifest } from './manifest.ts';
 import { updatesOf } from './manifest.ts';
 import type { TargetFile } from './metadata.ts';
 import { inParallel } from './parallel.ts';
-import { newest, ROOT_MAX_BYTES } from './roots.ts';
+import { assertFresh } from './role-reader.ts';
+import { completeChain, newest, ROOT_MAX_BYTES } from './roots.ts';
 import { manifestFindings } from './validate-manifest.ts';
 import { targetFindings, type TargetOptions } from './validate-targets.ts';
 
@@ -99,7 +100,9 @@ async function rootFindings(
     async (version) => await metadata.read(`${version}.root.json`, ROOT_MAX_BYTES),
   );
   const byVersion = new Map(roots.map((root) => [root.signed.version, root]));
-  return versions.flatMap((version, index) => {
+  const broken: BuildError[] = [];
+  if (!found.includes(undefined)) await collect(broken, () => completeChain(roots, metadata));
+  const each = versions.flatMap((version, index) => {
     const file = `${metadata.address}/${version}.root.json`;
     const bytes = found[index]?.bytes;
     if (bytes === undefined) {
@@ -113,6 +116,7 @@ async function rootFindings(
     if (known === undefined || Buffer.compare(known.bytes, bytes) === 0) return [];
     return [new BuildError('tuf/other-root', `Cannot trust "${file}": it is another than the one in this checkout`)];
   });
+  return [...broken, ...each];
 }
 
 /** What hosts unpack while they write it. */

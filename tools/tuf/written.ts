@@ -4,15 +4,18 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { BuildError } from '../errors.ts';
+import { BuildError, throwAll } from '../errors.ts';
 import { DirectoryPlace } from './directory.ts';
 import { loadRepository } from './load.ts';
 import type { LoadedRepository } from './load.ts';
 import { readRootDirectory } from './roots.ts';
+import { readWaiting } from './waiting.ts';
+import type { Waiting } from './waiting.ts';
 import { BASE_FILE } from './write.ts';
 
-/** @throws BuildError tuf/nothing-to-publish */
+/** @throws BuildErrors tuf/nothing-to-publish, tuf/unsigned */
 export async function fleetsIn(dir: string): Promise<readonly string[]> {
+  throwAll((await readWaiting(dir)).map(unsigned));
   const found = await readdir(dir, { recursive: true }).catch(() => []);
   const fleets = found
     .filter((path) => /^[^/]+\/[^/]+\/timestamp\.json$/.test(path))
@@ -20,6 +23,13 @@ export async function fleetsIn(dir: string): Promise<readonly string[]> {
   if (fleets.length > 0) return fleets.toSorted();
   throw new BuildError('tuf/nothing-to-publish', `Cannot publish "${dir}": it has no <variant>/<arch>/timestamp.json`, {
     hint: 'Make a repository first: npx tsx Makefile.ts repo create --variant <name>',
+  });
+}
+
+function unsigned({ role, half, fleet, out }: Waiting): BuildError {
+  const finding = `${role} version ${half.signed.version} of ${fleet.variant} for ${fleet.arch} waits for signatures`;
+  return new BuildError('tuf/unsigned', `Cannot publish "${out}": ${finding}`, {
+    hint: 'Bring them: npx tsx Makefile.ts repo sign --from <folder>; repo waiting says whose are lacking',
   });
 }
 
