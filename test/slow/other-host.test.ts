@@ -17,3 +17,12 @@ test.each(['x86_64', 'aarch64'] as const)('an arm64 host builds the same package
   const { rpms } = result.parse(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).data;
   expect(theirs).toEqual(Object.fromEntries(rpms.map(({ file, sha256 }) => [file, sha256])));
 });
+
+/** Debian compiles these for each kind of host anew, so the bytes differ. */
+test.each(['x86_64', 'aarch64'] as const)('and finds what its compiler for %s brings with it', async (arch) => {
+  expect(Object.keys(await buildAsArm64('libgcc', arch)).toSorted()).toEqual([
+    `slipway-libgcc-14.2.0-1.${arch}.rpm`,
+    `slipway-libstdc++-14.2.0-1.${arch}.rpm`,
+    `slipway-libstdc++-devel-14.2.0-1.${arch}.rpm`,
+  ]);
+});
