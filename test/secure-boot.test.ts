@@ -141,6 +141,47 @@ done`,
   });
 });
 
+/** Lines of PCRs, and which they are of, as they are when it boots from bank A. */
+async function pcrsOf(...flags: readonly string[]): Promise<readonly RegExpExecArray[]> {
+  const { stdout } = await rig.make('pcrs', '--variant', 'metal-tiny', '--hash', 'sha1', ...flags);
+  const [bankA = ''] = stdout.split('BOOT-B');
+  return [...bankA.matchAll(/^ {2}PCR (\d+) +([0-9a-f]{40})$/gm)];
+}
+
+describe('predicted PCRs', () => {
+  beforeAll(async () => {
+    await rig.succeed('build', '--variant', 'metal-tiny');
+  }, 600_000);
+
+  test('of a signed image are of firmware that has its keys, for either bank, and tell what goes into them', async () => {
+    const { status, stdout } = await rig.make('pcrs', '--variant', 'metal-tiny', '--events');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Firmware with Secure Boot, and the keys "local"');
+    for (const bank of ['BOOT-A', 'BOOT-B'])
+      expect(stdout).toMatch(new RegExp(`^Booted from ${bank} \\([0-9a-f-]{36}\\):$`, 'm'));
+    expect(stdout).toMatch(/^ {2}PCR 11 {2}0{64}$/m);
+    const [, events = ''] = /^ {2}PCR 14 {2}[0-9a-f]{64}\n([^]*?)^Booted/m.exec(stdout) ?? [];
+    const settled = events.replaceAll(/[0-9a-f]{64}|[0-9a-f-]{36}|\d+ verity|4096 \d+ 1/g, '<>');
+    await expect(settled).toMatchFileSnapshot('golden/plans/pcr-events.txt');
+  });
+
+  test('of the same image without Secure Boot differ in PCR 7 and 9', async () => {
+    const [enforced, free] = [await pcrsOf(), await pcrsOf('--firmware', 'uefi')];
+    const changed = enforced.filter(([line], index) => line !== free[index]?.[0]).map(([, pcr]) => pcr);
+    expect(changed).toEqual(['7', '9']);
+  });
+
+  test('are not given for keys that did not sign the image, nor held against a file that is no log', async () => {
+    const foreign = await rig.make('pcrs', '--variant', 'metal-tiny', '--sbkeys', 'other');
+    expect(foreign.stderr).toContain(
+      'shim and the vendor certificate in shim are not of the keys "other"  [secure-boot/other-profile]',
+    );
+    const log = join(rig.dir, 'Release.yaml');
+    const noLog = await rig.make('pcrs', '--variant', 'metal-tiny', '--event-log', log);
+    expect(noLog.stderr).toContain('as event log of a TPM 2.0  [secure-boot/not-an-event-log]');
+  });
+});
+
 /** Runs `work` while the profile has no private keys. */
 async function keepKeys(work: () => Promise<void>): Promise<void> {
   const dir = join(rig.dir, 'sbkeys', 'local');

@@ -36,13 +36,11 @@ export function firmwareMeasurements(policy: Policy, first: Program): readonly M
   const enforced = policy.type === 'secure-boot';
   const variables = enforced ? policy.variables : new Map<string, Buffer>();
   const content = (name: string) => variables.get(name) ?? Buffer.alloc(0);
-  const config = (owner: string, name: string, data: Buffer) =>
-    variableMeasurement('EV_EFI_VARIABLE_DRIVER_CONFIG', { owner, name, data });
   const action = { what: 'Calling EFI Application from Boot Option' };
   return [
-    config(GLOBAL, 'SecureBoot', enforced ? Buffer.of(1) : Buffer.alloc(0)),
-    ...['PK', 'KEK'].map((name) => config(GLOBAL, name, content(name))),
-    ...['db', 'dbx'].map((name) => config(SECURITY, name, content(name))),
+    configMeasurement({ owner: GLOBAL, name: 'SecureBoot', data: enforced ? Buffer.of(1) : Buffer.alloc(0) }),
+    ...['PK', 'KEK'].map((name) => configMeasurement({ owner: GLOBAL, name, data: content(name) })),
+    ...['db', 'dbx'].map((name) => configMeasurement({ owner: SECURITY, name, data: content(name) })),
     separator(7),
     measurement(4, 'EV_EFI_ACTION', { ...action, content: Buffer.from(action.what) }),
     separator(4),
@@ -61,7 +59,10 @@ function vouching(db: Buffer, authority: Buffer): Buffer {
 
 /** What firmware says when it has done its part: four bytes of zeros. */
 function separator(pcr: number): Measurement {
-  return measurement(pcr, 'EV_SEPARATOR', { what: 'end of what is before the operating system', content: Buffer.alloc(4) });
+  return measurement(pcr, 'EV_SEPARATOR', {
+    what: 'end of what is before the operating system',
+    content: Buffer.alloc(4),
+  });
 }
 
 export interface Program {
@@ -83,6 +84,10 @@ interface Variable {
   readonly owner: string;
   readonly name: string;
   readonly data: Buffer;
+}
+
+function configMeasurement(variable: Variable): Measurement {
+  return variableMeasurement('EV_EFI_VARIABLE_DRIVER_CONFIG', variable);
 }
 
 /** What vouched for a program. */

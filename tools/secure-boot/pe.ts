@@ -108,6 +108,13 @@ function assertEndToEnd(file: Buffer, sections: readonly Section[]): void {
   }
 }
 
+/** The signatures behind a file as they are: entries of WIN_CERTIFICATE. */
+export function signaturesOf(file: Buffer): Buffer {
+  const { certificates } = layoutOf(file);
+  const start = file.readUInt32LE(certificates);
+  return file.subarray(start, start + file.readUInt32LE(certificates + 4));
+}
+
 /** The file without the signatures it came with, its length a multiple of 8. */
 export function withoutSignatures(file: Buffer): Buffer {
   const { certificates } = layoutOf(file);
