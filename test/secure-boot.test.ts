@@ -131,6 +131,44 @@ done`,
     expect(foreign.stderr.match(/\[secure-boot\/other-profile\]/g)).toHaveLength(4);
   });
 
+  test('is planned and explained to its end, and no private key is asked for it', async () => {
+    await keepKeys(async () => {
+      const plan = await rig.make('plan', '--variant', 'metal-tiny');
+      expect(plan.stdout).toMatch(/^0 tasks run, 0 may run, \d+ have nothing to do$/m);
+      for (const task of ['signed-vmlinuz', 'esp', 'boot', 'disk']) {
+        const { stdout } = await rig.make('explain', `${task}/metal-tiny.x86_64`);
+        expect(stdout).toContain(`${task}/metal-tiny.x86_64 (`);
+        expect(stdout).toContain('has nothing to do');
+      }
+    });
+  });
+
+  test('is planned for other keys as what these would sign, and what follows from it', async () => {
+    const { stdout } = await rig.make('plan', '--variant', 'metal-tiny', '--sbkeys', 'other');
+    expect(stdout).toMatch(/^runs +signed-vmlinuz\/metal-tiny.x86_64 +changed: material$/m);
+    expect(stdout).toMatch(/^runs +shim\/metal-tiny.x86_64 +changed: material$/m);
+    expect(stdout).toMatch(
+      /^maybe +signed-shimx64.efi\/metal-tiny.x86_64 +depends on what shim\/metal-tiny.x86_64 gives$/m,
+    );
+    expect(stdout).toMatch(/^maybe +disk\/metal-tiny.x86_64 +depends on what /m);
+    expect(stdout).not.toContain('root/metal-tiny');
+  });
+
+  test('of which nobody has the keys is planned as far as no signature reaches, and that is said', async () => {
+    const { status, stdout, stderr } = await rig.make(
+      'plan',
+      '--variant',
+      'metal-tiny',
+      '--sbkeys',
+      'nobody',
+      '--fresh',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain('boot-files/metal-tiny.x86_64');
+    expect(stdout).not.toContain('disk/metal-tiny.x86_64');
+    expect(stderr).toContain('There are no Secure Boot keys "nobody"');
+  });
+
   test('leaves no private key in the store, in a log or on a command line', async () => {
     const key = await readFile(join(rig.dir, 'sbkeys', 'local', 'code-sign.key'), 'utf8');
     const line = key.split('\n')[5] ?? '';

@@ -81,6 +81,11 @@ export function readProfile(projectDir: string, name: string, now: Date): Profil
   return profile;
 }
 
+/** The same, of a profile that need not be there. @throws BuildErrors all that is wrong with what is there */
+export function profileIfThere(projectDir: string, name: string, now: Date): Profile | undefined {
+  return existsSync(profileDir(projectDir, name)) ? readProfile(projectDir, name, now) : undefined;
+}
+
 function keysOf(dir: string): Profile['keys'] {
   if (existsSync(join(dir, SOURCES_FILE))) return 'kept';
   return existsSync(join(dir, `${KEY_NAMES[0]}.key`)) ? 'here' : 'elsewhere';
