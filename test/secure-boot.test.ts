@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BuildError, BuildErrors } from '../tools/errors.ts';
-import { readProfile } from '../tools/secure-boot/profile.ts';
+import { readProfile } from '../tools/secure-boot/read-profile.ts';
 import { Rig, type Finished } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 import { tinyImage } from './rig/tiny-image.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { programSignature, programToBeSigned } from '../../tools/secure-boot/authenticode.ts';
 import { withoutSignatures, withSignature } from '../../tools/secure-boot/pe.ts';
-import { readProfile } from '../../tools/secure-boot/profile.ts';
+import { readProfile } from '../../tools/secure-boot/read-profile.ts';
 import { signWithFiles } from '../../tools/secure-boot/signer.ts';
 import type { Drive } from '../../tools/vm/disk.ts';
 import type { Machine } from '../../tools/vm/machine.ts';

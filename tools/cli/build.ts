@@ -12,7 +12,7 @@ import { buildImages, buildUnsigned } from '../recipe/sign-image.ts';
 import type { BuiltImages } from '../recipe/sign-image.ts';
 import { assertHasOva, signOvas } from '../recipe/sign-ova.ts';
 import type { VariantPlan } from '../recipe/variant.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import type { Profile } from '../secure-boot/profile.ts';
 import { readRequest, readSignatures, writeRequest } from '../secure-boot/request.ts';
 import { openSigner } from '../secure-boot/signer.ts';

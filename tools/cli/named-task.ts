@@ -1,7 +1,7 @@
 import type { Task } from '../graph/task.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { findTask } from '../recipe/find-task.ts';
-import { profileIfThere } from '../secure-boot/profile.ts';
+import { profileIfThere } from '../secure-boot/read-profile.ts';
 import type { ProfileFlags } from './flags.ts';
 import type { Bench } from './open-bench.ts';
 import type { Session } from './session.ts';

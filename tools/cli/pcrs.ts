@@ -15,7 +15,7 @@ import { HASHES, type Hash } from '../measure/pcr.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
 import { predictPcrs, type PredictedBoot, type Prediction } from '../recipe/predict-pcrs.ts';
 import { formatTable } from '../report/format.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
 import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';

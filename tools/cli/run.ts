@@ -8,7 +8,7 @@ import type { Arch } from '../config/arch.ts';
 import { planLayout } from '../image/layout.ts';
 import { findDisks, openDrives, prepareVariables, prepareVmTools } from '../recipe/boot-image.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import { HOW_TO_LEAVE, runInTerminal } from '../vm/terminal.ts';
 import { FIRMWARES } from '../vm/qemu.ts';
 import type { Firmware, Hardware } from '../vm/qemu.ts';

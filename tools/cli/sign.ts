@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { BuildError } from '../errors.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import { readRequest, writeSignatures } from '../secure-boot/request.ts';
 import { openSigner } from '../secure-boot/signer.ts';
 import { buildSigned } from './build.ts';
