@@ -10,9 +10,11 @@ import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
 import type { ProfileFlags, RunFlags, SignLaterFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
+import { addOvaFlags } from './ova-flags.ts';
+import type { OvaFlags } from './ova-flags.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface RepackFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags {
+interface RepackFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags, OvaFlags {
   readonly from?: string;
   readonly caBundle?: string;
   readonly updateRoot?: string;
@@ -24,7 +26,7 @@ export function addRepack(program: Command, run: RunVerb): void {
   const command = program
     .command('repack')
     .description('Sign a finished image anew, or change what it trusts or tells its kernel; no package is built');
-  addProfileFlag(addRunFlags(addTargetFlags(command)))
+  addOvaFlags(addProfileFlag(addRunFlags(addTargetFlags(command))))
     .option(
       '--from <folder>',
       'the image, as a build or "repo download" leaves it; the newest one built here unless told',
