@@ -31,6 +31,8 @@ export interface BootRigOptions {
 
 export interface BootOptions extends Pick<Hardware, 'variables' | 'tpm'> {
   readonly more?: readonly Drive[];
+  /** Programs that run it. */
+  readonly tools?: VmTools;
 }
 
 /** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
@@ -97,13 +99,17 @@ export class BootRig implements AsyncDisposable {
    * Boots a disk, or the image as it was built, on a volume of 8 GiB. Under Secure Boot its flash memory starts as `variables`; `more`
    * disks come behind; a TPM is there if it is asked for.
    */
-  async boot(firmware: Firmware, disk?: Drive, { variables, more = [], tpm }: BootOptions = {}): Promise<Machine> {
+  async boot(
+    firmware: Firmware,
+    disk?: Drive,
+    { variables, more = [], tpm, tools = this.#tools }: BootOptions = {},
+  ): Promise<Machine> {
     this.#disks += 1;
     const path = join(this.#dir, `overlay-${this.#disks}.qcow2`);
     const overlay = await overlayDisk(this.#tools, disk ?? (await this.copy()), { path, sizeGiB: 8 });
     const hardware = { firmware, drives: [overlay, ...more], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
     const keys = variables === undefined ? {} : { variables };
-    return await bootVm(this.#tools, { arch: this.#arch, ...hardware, ...keys, tpm });
+    return await bootVm(tools, { arch: this.#arch, ...hardware, ...keys, tpm });
   }
 
   /** Changes one file of an ext4 partition on a raw disk. */

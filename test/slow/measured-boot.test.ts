@@ -5,10 +5,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Machine } from '../../tools/vm/machine.ts';
 import { BootRig } from '../rig/boot-rig.ts';
+import { FailingTpmTools } from '../rig/failing-tpm.ts';
 import { CHECKOUT } from '../rig/rig.ts';
 import { SecureBootRig } from '../rig/secure-boot-rig.ts';
 import { predictedPcrs, readEventLog, readPcrs, type Pcrs } from '../rig/tpm.ts';
-import { vmTools } from '../rig/vm-root.ts';
+import { vmRoot, vmTools } from '../rig/vm-root.ts';
 
 /** Without KVM, on a busy machine; firmware that guards its variables takes its time there. */
 const BOOT_MS = 600_000;
@@ -68,6 +69,12 @@ test('an update with another kernel line changes PCR 8 and 9 and no other, as pr
   await using machine = await rig.boot(disk, TPM);
   expect(await found(machine)).toEqual(after);
   expect((await machine.run('cat /proc/cmdline')).output).toContain('slipway.measured=1');
+});
+
+test('a TPM that fails in the middle of it does not keep an image from booting', async () => {
+  await using machine = await rig.boot(undefined, { ...TPM, tools: new FailingTpmTools(await vmRoot(), 8) });
+  const [said] = await machine.waitFor(/Linux version|you need to load the kernel first/, BOOT_MS);
+  expect(said).toBe('Linux version');
 });
 
 test('an image that is not signed leaves what was predicted', async () => {
