@@ -1,29 +1,26 @@
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import { ARCHES } from '../config/arch.ts';
 import { BuildError, Drift } from '../errors.ts';
-import { variantDirectory } from '../image/names.ts';
 import { predictedPcrs } from '../measure/boot.ts';
 import { compareLog } from '../measure/compare.ts';
 import { parseEventLog } from '../measure/event-log.ts';
 import type { Policy } from '../measure/firmware.ts';
 import { HASHES, type Hash } from '../measure/pcr.ts';
-import { wantedVariant } from '../recipe/plan-targets.ts';
 import { predictPcrs, type PredictedBoot, type Prediction } from '../recipe/predict-pcrs.ts';
 import { formatTable } from '../report/format.ts';
 import { readProfile } from '../secure-boot/read-profile.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
-import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags } from './flags.ts';
+import { addFromFlag, givenImage, type GivenImageFlags } from './given-image.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface PcrFlags extends TargetFlags, RunFlags, ProfileFlags {
-  readonly from?: string;
+interface PcrFlags extends GivenImageFlags, RunFlags, ProfileFlags {
   readonly firmware?: Policy['type'];
   readonly installed?: string;
   readonly hash: Hash;
@@ -35,11 +32,7 @@ export function addPcrs(program: Command, run: RunVerb): void {
   const command = program
     .command('pcrs')
     .description("Predict what a machine's TPM holds when it has booted a finished image: PCR 4, 7, 8, 9, 11 and 14");
-  addProfileFlag(addRunFlags(addTargetFlags(command)))
-    .option(
-      '--from <folder>',
-      'the image, as a build or "repo download" leaves it; the newest one built here unless told',
-    )
+  addFromFlag(addProfileFlag(addRunFlags(addTargetFlags(command))))
     .addOption(
       new Option('--firmware <kind>', 'what starts the machine; secure-boot for a signed image unless told').choices([
         'uefi',
@@ -70,17 +63,10 @@ export function addPcrs(program: Command, run: RunVerb): void {
 
 async function pcrs(session: Session, flags: PcrFlags): Promise<void> {
   await using bench = await openBench(session, flags);
-  const { project } = bench;
-  const variant = wantedVariant(project, flags.variant);
-  const arch = flags.arch ?? variant.arches[0] ?? ARCHES[0];
-  const name = { osName: project.release.name, variant: variant.name, arch, version: '', buildId: '' };
-  const from = flags.from ?? join(project.dir, 'build', 'images', variantDirectory(name), 'latest');
   const prediction = await predictPcrs(bench, {
-    variant,
-    arch,
-    from: resolve(from),
+    ...givenImage(bench, flags),
     firmware: flags.firmware,
-    profile: () => readProfile(project.dir, flags.sbkeys, new Date()),
+    profile: () => readProfile(bench.project.dir, flags.sbkeys, new Date()),
     installed: flags.installed === undefined ? undefined : resolve(flags.installed),
   });
   if (flags.eventLog !== undefined) return tellDifferences(session, prediction, flags.eventLog);
