@@ -1,4 +1,5 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { sign } from 'node:crypto';
+import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -222,9 +223,29 @@ openssl dgst -sha256 -verify key -signature signature *.mf`,
   );
   const members = ['.ovf', '.mf', '.cert', '.vmdk', '-data.vmdk'].map((suffix) => `${STEM}${suffix}`);
   expect(lines).toEqual([...members, `SHA256(${STEM}.mf)=`, 'Verified OK']);
-  const key = await readFile(join(rig.dir, 'ova.key'), 'utf8');
-  const { stdout } = await rig.make('explain', `signed-ova/${VARIANT}.x86_64`);
-  expect(stdout).not.toContain(key.split('\n')[1]);
+  const key = (await readFile(join(rig.dir, 'ova.key'), 'utf8')).split('\n')[1];
+  const { stdout } = await rig.make('--json', 'build', '--variant', VARIANT, ...signing);
+  expect(stdout).toContain('"type":"result"');
+  expect(stdout).not.toContain(key);
+});
+
+test('a signature that was made in another building gives the same OVA, bit by bit', async () => {
+  const latest = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest');
+  const certificate = ['--ova-certificate', join(rig.dir, 'ova.pem')];
+  await rig.succeed('build', '--variant', VARIANT, '--ova-key', join(rig.dir, 'ova.key'), ...certificate);
+  const sums = await readFile(join(latest, 'SHA256SUMS'), 'utf8');
+  const folder = join(rig.dir, 'request');
+  const asked = await rig.make('build', '--variant', VARIANT, '--ova-sign-later', folder);
+  expect(asked.stdout).toContain(`${STEM}.mf.tbs wait for their signatures in <checkout>/request`);
+  const back = ['build', '--variant', VARIANT, '--ova-signatures', folder, ...certificate];
+  expect((await rig.make(...back)).stderr).toContain('[vmware/no-signature]');
+  const manifest = await readFile(join(folder, `${STEM}.mf.tbs`));
+  const signed = (file: string) => readFile(join(rig.dir, file)).then((key) => sign('sha256', manifest, key));
+  await writeFile(join(folder, `${STEM}.mf.sig`), await signed('other.key'));
+  expect((await rig.make(...back)).stderr).toContain('[vmware/bad-signature]');
+  await writeFile(join(folder, `${STEM}.mf.sig`), await signed('ova.key'));
+  expect(await rig.make(...back)).toMatchObject({ status: 0 });
+  expect(await readFile(join(latest, 'SHA256SUMS'), 'utf8')).toBe(sums);
 });
 
 test('a key is refused before anything is built, where it is not that of the certificate or half of it is missing', async () => {
@@ -234,7 +255,10 @@ test('a key is refused before anything is built, where it is not that of the cer
   expect(other.stderr).toContain('expected the RSA key of "<checkout>/ova.pem", got another');
   const half = await rig.make('build', '--variant', VARIANT, ...certificate);
   expect(half.status).toBe(1);
-  expect(half.stderr).toContain('expected both --ova-key and --ova-certificate');
+  expect(half.stderr).toContain('expected --ova-certificate, and with it --ova-key or --ova-signatures');
+  const two = ['--ova-sign-later', join(rig.dir, 'request'), '--ova-key', join(rig.dir, 'ova.key')];
+  const both = await rig.make('build', '--variant', VARIANT, ...certificate, ...two);
+  expect(both.stderr).toContain('expected one of --ova-key, --ova-sign-later, --ova-signatures');
 });
 
 test('a template of the variant is filled in, and a placeholder too many is an error at its place', async () => {

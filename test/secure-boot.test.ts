@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BuildError, BuildErrors } from '../tools/errors.ts';
-import { readProfile } from '../tools/secure-boot/profile.ts';
+import { readProfile } from '../tools/secure-boot/read-profile.ts';
 import { Rig, type Finished } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 import { tinyImage } from './rig/tiny-image.ts';
@@ -131,6 +131,44 @@ done`,
     expect(foreign.stderr.match(/\[secure-boot\/other-profile\]/g)).toHaveLength(4);
   });
 
+  test('is planned and explained to its end, and no private key is asked for it', async () => {
+    await keepKeys(async () => {
+      const plan = await rig.make('plan', '--variant', 'metal-tiny');
+      expect(plan.stdout).toMatch(/^0 tasks run, 0 may run, \d+ have nothing to do$/m);
+      for (const task of ['signed-vmlinuz', 'esp', 'boot', 'disk']) {
+        const { stdout } = await rig.make('explain', `${task}/metal-tiny.x86_64`);
+        expect(stdout).toContain(`${task}/metal-tiny.x86_64 (`);
+        expect(stdout).toContain('has nothing to do');
+      }
+    });
+  });
+
+  test('is planned for other keys as what these would sign, and what follows from it', async () => {
+    const { stdout } = await rig.make('plan', '--variant', 'metal-tiny', '--sbkeys', 'other');
+    expect(stdout).toMatch(/^runs +signed-vmlinuz\/metal-tiny.x86_64 +changed: material$/m);
+    expect(stdout).toMatch(/^runs +shim\/metal-tiny.x86_64 +changed: material$/m);
+    expect(stdout).toMatch(
+      /^maybe +signed-shimx64.efi\/metal-tiny.x86_64 +depends on what shim\/metal-tiny.x86_64 gives$/m,
+    );
+    expect(stdout).toMatch(/^maybe +disk\/metal-tiny.x86_64 +depends on what /m);
+    expect(stdout).not.toContain('root/metal-tiny');
+  });
+
+  test('of which nobody has the keys is planned as far as no signature reaches, and that is said', async () => {
+    const { status, stdout, stderr } = await rig.make(
+      'plan',
+      '--variant',
+      'metal-tiny',
+      '--sbkeys',
+      'nobody',
+      '--fresh',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain('boot-files/metal-tiny.x86_64');
+    expect(stdout).not.toContain('disk/metal-tiny.x86_64');
+    expect(stderr).toContain('There are no Secure Boot keys "nobody"');
+  });
+
   test('leaves no private key in the store, in a log or on a command line', async () => {
     const key = await readFile(join(rig.dir, 'sbkeys', 'local', 'code-sign.key'), 'utf8');
     const line = key.split('\n')[5] ?? '';
@@ -138,6 +176,47 @@ done`,
     const { stdout } = await rig.make('--json', 'build', '--variant', 'metal-tiny');
     expect(stdout).not.toContain(line);
     expect(stdout).not.toContain('PRIVATE KEY');
+  });
+});
+
+/** Lines of PCRs, and which they are of, as they are when it boots from bank A. */
+async function pcrsOf(...flags: readonly string[]): Promise<readonly RegExpExecArray[]> {
+  const { stdout } = await rig.make('pcrs', '--variant', 'metal-tiny', '--hash', 'sha1', ...flags);
+  const [bankA = ''] = stdout.split('BOOT-B');
+  return [...bankA.matchAll(/^ {2}PCR (\d+) +([0-9a-f]{40})$/gm)];
+}
+
+describe('predicted PCRs', () => {
+  beforeAll(async () => {
+    await rig.succeed('build', '--variant', 'metal-tiny');
+  }, 600_000);
+
+  test('of a signed image are of firmware that has its keys, for either bank, and tell what goes into them', async () => {
+    const { status, stdout } = await rig.make('pcrs', '--variant', 'metal-tiny', '--events');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Firmware with Secure Boot, and the keys "local"');
+    for (const bank of ['BOOT-A', 'BOOT-B'])
+      expect(stdout).toMatch(new RegExp(`^Booted from ${bank} \\([0-9a-f-]{36}\\):$`, 'm'));
+    expect(stdout).toMatch(/^ {2}PCR 11 {2}0{64}$/m);
+    const [, events = ''] = /^ {2}PCR 14 {2}[0-9a-f]{64}\n([^]*?)^Booted/m.exec(stdout) ?? [];
+    const settled = events.replaceAll(/[0-9a-f]{64}|[0-9a-f-]{36}|\d+ verity|4096 \d+ 1/g, '<>');
+    await expect(settled).toMatchFileSnapshot('golden/plans/pcr-events.txt');
+  });
+
+  test('of the same image without Secure Boot differ in PCR 7 and 9', async () => {
+    const [enforced, free] = [await pcrsOf(), await pcrsOf('--firmware', 'uefi')];
+    const changed = enforced.filter(([line], index) => line !== free[index]?.[0]).map(([, pcr]) => pcr);
+    expect(changed).toEqual(['7', '9']);
+  });
+
+  test('are not given for keys that did not sign the image, nor held against a file that is no log', async () => {
+    const foreign = await rig.make('pcrs', '--variant', 'metal-tiny', '--sbkeys', 'other');
+    expect(foreign.stderr).toContain(
+      'shim and the vendor certificate in shim are not of the keys "other"  [secure-boot/other-profile]',
+    );
+    const log = join(rig.dir, 'Release.yaml');
+    const noLog = await rig.make('pcrs', '--variant', 'metal-tiny', '--event-log', log);
+    expect(noLog.stderr).toContain('as event log of a TPM 2.0  [secure-boot/not-an-event-log]');
   });
 });
 

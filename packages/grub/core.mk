@@ -2,8 +2,8 @@
 # tenth of the compile time, and with the one that is ours.
 # Usage: make -f core.mk FORMAT=i386-pc MKIMAGE=... core.img; for EFI also KEY_SLOT=... SBAT=... secure.img
 modules_i386-pc = acpi biosdisk pci relocator serial terminfo vbe
-modules_x86_64-efi = efi_gop relocator
-modules_arm64-efi = efi_gop fdt
+modules_x86_64-efi = efi_gop relocator tpm
+modules_arm64-efi = efi_gop fdt tpm
 modules = bankselect configfile echo ext2 linux normal part_gpt reboot sleep $(modules_$(FORMAT))
 # What these rest on. The table of dependencies is made from the modules here alone, and fails on a symbol none has.
 modules += boot bufio crypto datetime disk extcmd fshelp gcry_crc gettext mmap net priority_queue terminal video \

@@ -7,7 +7,7 @@ import { findVariant, readProject } from '../../tools/config/project.ts';
 import { planLayout, type Partition } from '../../tools/image/layout.ts';
 import { overlayDisk, unpackDisk, type Drive } from '../../tools/vm/disk.ts';
 import { bootVm, type Machine } from '../../tools/vm/machine.ts';
-import type { Firmware } from '../../tools/vm/qemu.ts';
+import type { Firmware, Hardware } from '../../tools/vm/qemu.ts';
 import type { VmTools } from '../../tools/vm/tools.ts';
 import { CHECKOUT } from './rig.ts';
 import { buildVariant, runVerb, vmTools, type BuiltVariant } from './vm-root.ts';
@@ -27,6 +27,12 @@ export interface BootRigOptions {
   readonly arch?: Arch;
   /** A verb, with its flags, that changes the image once it is built. */
   readonly change?: readonly string[];
+}
+
+export interface BootOptions extends Pick<Hardware, 'variables' | 'tpm'> {
+  readonly more?: readonly Drive[];
+  /** Programs that run it. */
+  readonly tools?: VmTools;
 }
 
 /** An image, built if the store lacks it, and machines that boot it. The image itself is never written. */
@@ -91,19 +97,19 @@ export class BootRig implements AsyncDisposable {
 
   /**
    * Boots a disk, or the image as it was built, on a volume of 8 GiB. Under Secure Boot its flash memory starts as `variables`; `more`
-   * disks come behind.
+   * disks come behind; a TPM is there if it is asked for.
    */
   async boot(
     firmware: Firmware,
     disk?: Drive,
-    { variables, more = [] }: { readonly variables?: string; readonly more?: readonly Drive[] } = {},
+    { variables, more = [], tpm, tools = this.#tools }: BootOptions = {},
   ): Promise<Machine> {
     this.#disks += 1;
     const path = join(this.#dir, `overlay-${this.#disks}.qcow2`);
     const overlay = await overlayDisk(this.#tools, disk ?? (await this.copy()), { path, sizeGiB: 8 });
     const hardware = { firmware, drives: [overlay, ...more], memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
     const keys = variables === undefined ? {} : { variables };
-    return await bootVm(this.#tools, { arch: this.#arch, ...hardware, ...keys });
+    return await bootVm(tools, { arch: this.#arch, ...hardware, ...keys, tpm });
   }
 
   /** Changes one file of an ext4 partition on a raw disk. */
@@ -150,6 +156,14 @@ export class BootRig implements AsyncDisposable {
     }
     const { number } = this.partition('BOOT-B');
     await this.#tools.run('sbin/sgdisk', [`--attributes=${number}:set:49`, `--attributes=${number}:set:52`, path]);
+  }
+
+  /** What an update does to one partition: `file`, compressed with LZ4, in place of what was there. */
+  async fillPartition({ path }: Drive, key: string, file: string): Promise<void> {
+    const content = join(await this.makeDir(), 'content');
+    await this.#tools.run('bin/lz4', ['-d', '-q', '-f', file, content]);
+    const place = [`of=${path}`, 'bs=1M', 'conv=notrunc', 'status=none', `seek=${this.partition(key).startMiB}`];
+    await this.#tools.run('bin/dd', [`if=${content}`, ...place]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,11 +5,11 @@ import { parseDocument } from 'yaml';
 
 import { programSignature, programToBeSigned } from '../../tools/secure-boot/authenticode.ts';
 import { withoutSignatures, withSignature } from '../../tools/secure-boot/pe.ts';
-import { readProfile } from '../../tools/secure-boot/profile.ts';
+import { readProfile } from '../../tools/secure-boot/read-profile.ts';
 import { signWithFiles } from '../../tools/secure-boot/signer.ts';
 import type { Drive } from '../../tools/vm/disk.ts';
 import type { Machine } from '../../tools/vm/machine.ts';
-import { BootRig } from './boot-rig.ts';
+import { BootRig, type BootOptions } from './boot-rig.ts';
 import { CHECKOUT, Rig } from './rig.ts';
 import { makeFlash } from './vm-root.ts';
 
@@ -55,14 +55,20 @@ export class SecureBootRig implements AsyncDisposable {
     return await this.#boot.copy();
   }
 
-  /** With Secure Boot enforced; `more` disks come behind. */
-  async boot(disk?: Drive, more: readonly Drive[] = []): Promise<Machine> {
-    return await this.#boot.boot('secure-boot', disk, { variables: this.#variables, more });
+  /** With Secure Boot enforced. */
+  async boot(disk?: Drive, options: BootOptions = {}): Promise<Machine> {
+    return await this.#boot.boot('secure-boot', disk, { ...options, variables: this.#variables });
   }
 
   /** With firmware that asks nobody. */
-  async bootFreely(disk?: Drive, more: readonly Drive[] = []): Promise<Machine> {
-    return await this.#boot.boot('uefi', disk, { more });
+  async bootFreely(disk?: Drive, options: BootOptions = {}): Promise<Machine> {
+    return await this.#boot.boot('uefi', disk, options);
+  }
+
+  /** What an update leaves: bank B is to be booted, with what is in bank A, and `boot` (compressed) in place of its boot partition. */
+  async update(disk: Drive, boot: string): Promise<void> {
+    await this.#boot.fillBankB(disk);
+    await this.#boot.fillPartition(disk, 'BOOT-B', boot);
   }
 
   /** Changes a file of the boot partition. */

@@ -1,8 +1,14 @@
 import { fixturePackage, RELEASE, type Files } from './fixtures.ts';
 import { minimalProgram } from './minimal-program.ts';
 
+/** Version 0, where the two texts begin, and the texts: what is revoked by itself, and what could be. */
+const SBAT_LEVEL = Buffer.concat([
+  ...[0, 8, 18].map((number) => Buffer.of(number, 0, 0, 0)),
+  Buffer.from('sbat,1,1\n\0sbat,1,2\n\0'),
+]);
 const SHIM = minimalProgram([
   { name: '.text', content: Buffer.from('shim') },
+  { name: '.sbatlevel', content: SBAT_LEVEL },
   { name: '.vendor_cert', content: Buffer.alloc(4096) },
 ]);
 const SLOT = Buffer.concat([Buffer.from('\xff\x18key for grub.cfg follows', 'latin1'), Buffer.alloc(2022)]);

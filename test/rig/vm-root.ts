@@ -38,10 +38,15 @@ export async function runVerb(checkout: string, verb: readonly string[]): Promis
 
 /** QEMU, its firmware and the tools around them, made first if the shared store lacks them. */
 export async function vmTools(): Promise<VmTools> {
+  return new VmTools(await vmRoot());
+}
+
+/** Where the store keeps that tool root. */
+export async function vmRoot(): Promise<string> {
   return await withVmRoot(async ({ store, root }) => {
     const [tree] = root.layers(await runGraph(root.tasks, { store, ...QUIET }));
     if (tree === undefined) throw new TypeError('Expected a tool root of one layer');
-    return new VmTools(store.pathOf(tree));
+    return store.pathOf(tree);
   });
 }
 

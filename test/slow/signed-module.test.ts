@@ -50,10 +50,10 @@ async function load(machine: Machine): Promise<readonly string[]> {
   return said;
 }
 
-const drives = () => modules.map(({ drive }) => drive);
+const behind = () => ({ more: modules.map(({ drive }) => drive) });
 
 test("under lockdown a module is loaded when the profile's key has signed it, and not otherwise", async () => {
-  await using machine = await rig.boot(undefined, drives());
+  await using machine = await rig.boot(undefined, behind());
   const [plain, ours, theirs] = await load(machine);
   expect(plain).toContain('Operation not permitted');
   expect(ours).toBe('loaded');
@@ -61,6 +61,6 @@ test("under lockdown a module is loaded when the profile's key has signed it, an
 });
 
 test('where firmware asks nobody, nothing vouches for that key, and no such module is loaded', async () => {
-  await using machine = await rig.bootFreely(undefined, drives());
+  await using machine = await rig.bootFreely(undefined, behind());
   for (const said of await load(machine)) expect(said).toMatch(/not permitted|not available/);
 });

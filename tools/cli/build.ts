@@ -2,7 +2,6 @@ import { join, resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
-import { BuildError } from '../errors.ts';
 import { compareContents, readContents } from '../image/contents.ts';
 import { placeArtifacts } from '../image/place.ts';
 import { readBuildId } from '../recipe/build-id.ts';
@@ -10,15 +9,12 @@ import { buildPackage } from '../recipe/build-package.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
 import { buildImages, buildUnsigned } from '../recipe/sign-image.ts';
 import type { BuiltImages } from '../recipe/sign-image.ts';
-import { assertHasOva, signOvas } from '../recipe/sign-ova.ts';
 import type { VariantPlan } from '../recipe/variant.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import type { Profile } from '../secure-boot/profile.ts';
 import { readRequest, readSignatures, writeRequest } from '../secure-boot/request.ts';
 import { openSigner } from '../secure-boot/signer.ts';
 import type { Sign } from '../secure-boot/signer.ts';
-import { openOvaSigner } from '../vmware/sign-ova.ts';
-import type { OvaSigner } from '../vmware/sign-ova.ts';
 import { describeImages, describePackage, imagesToJson } from './describe.ts';
 import type { BuiltImage } from './describe.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
@@ -27,24 +23,22 @@ import { example } from './help.ts';
 import { keyContextOf } from './key-context.ts';
 import { openBench } from './open-bench.ts';
 import type { Bench } from './open-bench.ts';
+import { addOvaFlags, assertNotYet, openOvaSigning, signedOvas } from './ova-flags.ts';
+import type { OvaFlags } from './ova-flags.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface BuildFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags {
+interface BuildFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags, OvaFlags {
   readonly package?: string;
-  readonly ovaKey?: string;
-  readonly ovaCertificate?: string;
 }
 
 export function addBuild(program: Command, run: RunVerb): void {
   const command = program
     .command('build')
     .description('Build images of a variant from source, and put them below build/images/');
-  addProfileFlag(addRunFlags(addTargetFlags(command)))
+  addOvaFlags(addProfileFlag(addRunFlags(addTargetFlags(command))))
     .option('--all', 'every variant, for every architecture it lists')
     .option('--package <name>', 'one package instead, with all it is built with')
     .option('--sign-later <folder>', 'write what has to be signed to a folder; "sign --from" goes on from there')
-    .option('--ova-key <file>', 'sign the OVA with this RSA key (PEM)')
-    .option('--ova-certificate <file>', 'the certificate of that key (PEM), and those of who vouches for it')
     .addHelpText(
       'after',
       example('build --variant metal-dev', 'build --package systemd', 'build --variant metal-dev --offline --cores 8'),
@@ -71,7 +65,7 @@ export async function buildVariants(session: Session, flags: BuildFlags): Promis
 export interface SignedBuild {
   readonly plans: readonly VariantPlan[];
   /** `signatures`: a folder that has them. */
-  readonly flags: ProfileFlags & SignLaterFlags & { readonly signatures?: string };
+  readonly flags: ProfileFlags & SignLaterFlags & OvaFlags & { readonly signatures?: string };
 }
 
 /** Builds images, and has those signed that are to be: now, or later. */
@@ -81,27 +75,16 @@ export async function buildSigned(session: Session, bench: Bench, { plans, flags
     ? readProfile(bench.project.dir, flags.sbkeys, new Date())
     : undefined;
   if (profile !== undefined && flags.signLater !== undefined) {
+    assertNotYet(flags);
     await leaveForSigner(session, bench, { plans, profile, folder: resolve(flags.signLater) });
     return;
   }
   const sign = profile && (await openSign(session, profile, flags.signatures));
   const signing = profile && sign && { profile, sign };
-  const ovaSigner = await openSignerOfOva(session, flags, plans);
+  const ovaSigning = await openOvaSigning(session, flags, plans);
   const built = await buildImages(bench, plans, signing);
-  await placeImages(session, bench, ovaSigner === undefined ? built : await signOvas(bench, built, ovaSigner));
-}
-
-/** @throws BuildError cli/half-a-key, vmware/nothing-to-sign, and what openOvaSigner throws */
-async function openSignerOfOva(
-  { askSecret }: Session,
-  { ovaKey: key, ovaCertificate: certificate }: BuildFlags,
-  plans: readonly VariantPlan[],
-): Promise<OvaSigner | undefined> {
-  if (key === undefined && certificate === undefined) return undefined;
-  if (key === undefined || certificate === undefined)
-    throw new BuildError('cli/half-a-key', 'Cannot sign the OVA: expected both --ova-key and --ova-certificate');
-  assertHasOva(plans);
-  return await openOvaSigner({ key, certificate }, { now: new Date(), askSecret });
+  const images = await signedOvas(session, bench, { built, signing: ovaSigning });
+  if (images !== undefined) await placeImages(session, bench, images);
 }
 
 async function openSign(session: Session, profile: Profile, folder: string | undefined): Promise<Sign> {

@@ -5,23 +5,22 @@ import type { Verdict } from '../graph/dry-run.ts';
 import { explainKey } from '../graph/because.ts';
 import type { KeyDifference } from '../graph/fingerprint.ts';
 import type { Json, Task } from '../graph/task.ts';
-import { readBuildId } from '../recipe/build-id.ts';
-import { findTask } from '../recipe/find-task.ts';
-import { addRunFlags } from './flags.ts';
-import type { RunFlags } from './flags.ts';
+import { addProfileFlag, addRunFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags } from './flags.ts';
 import { example } from './help.ts';
+import { namedTask } from './named-task.ts';
 import { openBench } from './open-bench.ts';
 import { describeBecause } from './plan.ts';
 import type { RunVerb } from './session.ts';
 
 export function addExplain(program: Command, run: RunVerb): void {
-  addRunFlags(program.command('explain').argument('<task>', 'the task, as "plan" names it'))
+  addProfileFlag(addRunFlags(program.command('explain').argument('<task>', 'the task, as "plan" names it')))
     .description('Say why a task would run: the difference from its last key, field by field')
     .addHelpText('after', example('explain build/systemd.x86_64', '--json explain boot/metal-dev.x86_64'))
-    .action((id: string, flags: RunFlags) =>
+    .action((id: string, flags: RunFlags & ProfileFlags) =>
       run(async (session) => {
         await using bench = await openBench(session, flags);
-        const task = await findTask(bench, id, await readBuildId(bench.project.dir, session.host.home));
+        const task = await namedTask(session, bench, { id, sbkeys: flags.sbkeys });
         const verdict = planGraph([task], bench.store).get(task);
         if (verdict === undefined) throw new TypeError('a plan has its own target');
         const differences = verdict.type === 'maybe' ? [] : (explainKey(bench.store, id, verdict.now) ?? []);

@@ -6,20 +6,23 @@ import type { Because } from '../graph/events.ts';
 import type { Task } from '../graph/task.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
-import { unsignedTasks } from '../recipe/variant.ts';
+import { plannedTasks } from '../recipe/planned-tasks.ts';
+import type { VariantPlan } from '../recipe/variant.ts';
 import { formatTable } from '../report/format.ts';
-import { addRunFlags, addTargetFlags } from './flags.ts';
-import type { RunFlags, TargetFlags } from './flags.ts';
+import { type Profile } from '../secure-boot/profile.ts';
+import { profileIfThere } from '../secure-boot/read-profile.ts';
+import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
-import type { RunVerb } from './session.ts';
+import type { RunVerb, Session } from './session.ts';
 
-interface PlanFlags extends TargetFlags, RunFlags {
+interface PlanFlags extends TargetFlags, RunFlags, ProfileFlags {
   readonly fresh?: boolean;
 }
 
 export function addPlan(program: Command, run: RunVerb): void {
-  addRunFlags(addTargetFlags(program.command('plan')))
+  addProfileFlag(addRunFlags(addTargetFlags(program.command('plan'))))
     .description('Print which tasks a build would run, and why; specs are read for it, nothing is built')
     .option('--all', 'every variant, for every architecture it lists')
     .option('--fresh', 'list the tasks that have nothing to do, too')
@@ -28,7 +31,8 @@ export function addPlan(program: Command, run: RunVerb): void {
       run(async (session) => {
         await using bench = await openBench(session, flags);
         const plans = await planTargets(bench, flags, await readBuildId(bench.project.dir, session.host.home));
-        const targets = [...new Set(plans.flatMap(unsignedTasks))];
+        const profile = profileFor(session, plans, flags);
+        const targets = [...new Set(plans.flatMap((plan) => plannedTasks(bench, plan, profile)))];
         const verdicts = [...planGraph(targets, bench.store)];
         session.result(
           describePlan(verdicts, flags.fresh === true),
@@ -36,6 +40,21 @@ export function addPlan(program: Command, run: RunVerb): void {
         );
       }),
     );
+}
+
+/** Without keys a build stops before it begins; what it would do first can be told all the same. */
+function profileFor(
+  { globals, sink }: Session,
+  plans: readonly VariantPlan[],
+  { sbkeys }: PlanFlags,
+): Profile | undefined {
+  if (plans.every(({ signing }) => signing === undefined)) return undefined;
+  const profile = profileIfThere(globals.directory, sbkeys, new Date());
+  if (profile === undefined) {
+    const message = `There are no Secure Boot keys "${sbkeys}": what is made once a boot chain is signed is not listed`;
+    sink({ type: 'warning', message, hint: `Make them: npx tsx Makefile.ts sbkeys generate --profile ${sbkeys}` });
+  }
+  return profile;
 }
 
 function describePlan(verdicts: readonly (readonly [Task, Verdict])[], withFresh: boolean): string {

@@ -9,6 +9,7 @@ import { addFetch } from './fetch.ts';
 import { addGc } from './gc.ts';
 import type { Host } from './host.ts';
 import { addList } from './list.ts';
+import { addPcrs } from './pcrs.ts';
 import { addPlan } from './plan.ts';
 import { addRelease } from './release.ts';
 import { addRepo } from './repo.ts';
@@ -45,6 +46,7 @@ const VERBS: readonly Verb[] = [
   addRelease,
   addSign,
   addRepack,
+  addPcrs,
   addSbkeys,
   addSources,
   addSdk,

@@ -1,19 +1,19 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
-import { variantDirectory } from '../image/names.ts';
-import { wantedVariant } from '../recipe/plan-targets.ts';
 import { planRepack } from '../recipe/repack.ts';
 import { buildSigned } from './build.ts';
 import { addProfileFlag, addRunFlags, addTargetFlags } from './flags.ts';
-import type { ProfileFlags, RunFlags, SignLaterFlags, TargetFlags } from './flags.ts';
+import type { ProfileFlags, RunFlags, SignLaterFlags } from './flags.ts';
+import { addFromFlag, givenImage, type GivenImageFlags } from './given-image.ts';
 import { example } from './help.ts';
 import { openBench } from './open-bench.ts';
+import { addOvaFlags } from './ova-flags.ts';
+import type { OvaFlags } from './ova-flags.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface RepackFlags extends TargetFlags, RunFlags, ProfileFlags, SignLaterFlags {
-  readonly from?: string;
+interface RepackFlags extends GivenImageFlags, RunFlags, ProfileFlags, SignLaterFlags, OvaFlags {
   readonly caBundle?: string;
   readonly updateRoot?: string;
   readonly addParameter: readonly string[];
@@ -24,11 +24,7 @@ export function addRepack(program: Command, run: RunVerb): void {
   const command = program
     .command('repack')
     .description('Sign a finished image anew, or change what it trusts or tells its kernel; no package is built');
-  addProfileFlag(addRunFlags(addTargetFlags(command)))
-    .option(
-      '--from <folder>',
-      'the image, as a build or "repo download" leaves it; the newest one built here unless told',
-    )
+  addOvaFlags(addFromFlag(addProfileFlag(addRunFlags(addTargetFlags(command)))))
     .option('--ca-bundle <file>', 'certificates (PEM) in place of those it trusts')
     .option('--update-root <file>', 'root.json of the repository it takes updates from')
     .option('--add-parameter <word...>', 'more words of the kernel line, behind those it has', [])
@@ -47,14 +43,9 @@ export function addRepack(program: Command, run: RunVerb): void {
 
 async function repack(session: Session, flags: RepackFlags): Promise<void> {
   await using bench = await openBench(session, flags);
-  const { project } = bench;
-  const variant = wantedVariant(project, flags.variant);
-  const arch = flags.arch ?? variant.arches[0] ?? 'x86_64';
-  const name = { osName: project.release.name, variant: variant.name, arch, version: '', buildId: '' };
-  const from = flags.from ?? join(project.dir, 'build', 'images', variantDirectory(name), 'latest');
   const files = { caBundle: absolute(flags.caBundle), updateRoot: absolute(flags.updateRoot) };
   const words = { addParameters: flags.addParameter, removeParameters: flags.removeParameter };
-  const plan = await planRepack(bench, { variant, arch, from: resolve(from), ...files, ...words });
+  const plan = await planRepack(bench, { ...givenImage(bench, flags), ...files, ...words });
   await buildSigned(session, bench, { plans: [plan], flags });
 }
 

@@ -8,7 +8,7 @@ import type { Arch } from '../config/arch.ts';
 import { planLayout } from '../image/layout.ts';
 import { findDisks, openDrives, prepareVariables, prepareVmTools } from '../recipe/boot-image.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import { HOW_TO_LEAVE, runInTerminal } from '../vm/terminal.ts';
 import { FIRMWARES } from '../vm/qemu.ts';
 import type { Firmware, Hardware } from '../vm/qemu.ts';
@@ -24,6 +24,7 @@ interface MachineFlags extends TargetFlags, ProfileFlags {
   readonly memory: number;
   readonly cores: number;
   readonly offline?: boolean;
+  readonly tpm?: boolean;
 }
 
 /** The console stays on this terminal; more cores than this help nobody who looks around. */
@@ -35,6 +36,7 @@ export function addRun(program: Command, run: RunVerb): void {
     .addOption(new Option('--firmware <kind>', 'what starts the machine').choices(FIRMWARES).default('uefi'))
     .option('--memory <size>', 'memory of the machine', parseMemory, 2048)
     .option('--cores <n>', 'cores of the machine', parseCount, Math.min(availableParallelism(), MAX_CORES))
+    .option('--tpm', 'give the machine a TPM 2.0, with nothing in it')
     .option('--offline', 'open no connection to fetch QEMU, and give the machine no way out')
     .addHelpText('after', example('run --variant metal-dev', 'run --variant metal-dev --firmware secure-boot'))
     .action((flags: MachineFlags) => run((session) => boot(session, flags)));
@@ -62,6 +64,7 @@ async function boot(session: Session, { offline, ...flags }: MachineFlags): Prom
     memoryMiB: flags.memory,
     cores: flags.cores,
     network: offline === true ? 'isolated' : 'outgoing',
+    ...(flags.tpm === true && { tpm: '2.0' as const }),
   });
 }
 

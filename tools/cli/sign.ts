@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { BuildError } from '../errors.ts';
 import { readBuildId } from '../recipe/build-id.ts';
 import { planTargets } from '../recipe/plan-targets.ts';
-import { readProfile } from '../secure-boot/profile.ts';
+import { readProfile } from '../secure-boot/read-profile.ts';
 import { readRequest, writeSignatures } from '../secure-boot/request.ts';
 import { openSigner } from '../secure-boot/signer.ts';
 import { buildSigned } from './build.ts';
@@ -14,9 +14,11 @@ import type { ProfileFlags, RunFlags, TargetFlags } from './flags.ts';
 import { example } from './help.ts';
 import { keyContextOf } from './key-context.ts';
 import { openBench } from './open-bench.ts';
+import { addOvaFlags } from './ova-flags.ts';
+import type { OvaFlags } from './ova-flags.ts';
 import type { RunVerb, Session } from './session.ts';
 
-interface SignFlags extends TargetFlags, RunFlags, ProfileFlags {
+interface SignFlags extends TargetFlags, RunFlags, ProfileFlags, OvaFlags {
   readonly from?: string;
 }
 
@@ -25,7 +27,7 @@ export function addSign(program: Command, run: RunVerb): void {
     .command('sign')
     .description('Sign what "build --sign-later" has written, or finish an image with the signatures that came back')
     .argument('[folder]', 'sign what waits in this folder, with the keys of a profile');
-  addProfileFlag(addRunFlags(addTargetFlags(command)))
+  addOvaFlags(addProfileFlag(addRunFlags(addTargetFlags(command))))
     .option('--from <folder>', 'finish the image with the signatures in this folder')
     .addHelpText('after', example('sign /media/request', 'sign --from /media/request --variant metal-dev'))
     .action((folder: string | undefined, flags: SignFlags) =>
@@ -59,7 +61,7 @@ async function finish(session: Session, flags: SignFlags, folder: string): Promi
       },
     );
   }
-  await buildSigned(session, bench, { plans, flags: { sbkeys: flags.sbkeys, signatures: folder } });
+  await buildSigned(session, bench, { plans, flags: { ...flags, signatures: folder } });
 }
 
 function nothingNamed(): BuildError {

@@ -50,6 +50,7 @@ export function takeContentsTask(bench: ImageBench, apart: Task, rootType: RootT
     kind: 'taken-contents',
     title: 'Take out what the image is made of',
     script: 'take-contents.sh',
+    helpers: ['take-loaders.sh'],
     needs: [apart],
     sees: (inputs) => {
       const images = (['boot', 'root', 'verity', 'esp'] as const).map((name) => `${name}.img`);
@@ -69,6 +70,22 @@ export function takeContentsTask(bench: ImageBench, apart: Task, rootType: RootT
       'boot.efi',
       'grub.efi',
     ],
+  });
+}
+
+/** What a machine loads to start: outputs `boot.efi`, `grub.efi` (empty where firmware starts GRUB itself), `grub.cfg` and `vmlinuz`. */
+export function takeChainTask(bench: ImageBench, apart: Task): Task {
+  return stepTask(bench, {
+    kind: 'taken-chain',
+    title: 'Take out what a machine loads to start',
+    script: 'take-chain.sh',
+    helpers: ['take-loaders.sh'],
+    needs: [apart],
+    sees: (inputs) => ({
+      env: { EFI_ARCH: EFI_ARCH[bench.arch] },
+      files: Object.fromEntries(['boot.img', 'esp.img'].map((name) => [name, inputs.output(apart, name)])),
+    }),
+    outputs: ['boot.efi', 'grub.efi', 'grub.cfg', 'vmlinuz'],
   });
 }
 
@@ -105,7 +122,14 @@ export function changedRootTask(bench: ImageBench, { root, type, contents, files
 }
 
 const tableSchema = z.array(
-  z.object({ number: z.int(), type: z.string(), name: z.string(), first: z.int(), last: z.int() }),
+  z.object({
+    number: z.int(),
+    type: z.string(),
+    guid: z.string(),
+    name: z.string(),
+    first: z.int(),
+    last: z.int(),
+  }),
 );
 
 const SECTORS_PER_MIB = 2048;
@@ -126,10 +150,15 @@ export function checkTable({ key, partitions }: Disk, table: string, file: strin
       const [expected = 'none', got = 'none'] = [wanted.get(number), found.get(number)];
       return new BuildError(
         'image/other-layout',
-        `Cannot repack "${file}": expected partition ${number} of the ${key} disk to be ${expected}, got ${got}`,
+        `Cannot take "${file}" apart: expected partition ${number} of the ${key} disk to be ${expected}, got ${got}`,
         { hint: 'Set image.layout and image.features of variant.yaml as they were when the image was built' },
       );
     });
+}
+
+/** The unique GUIDs of a disk's partitions, by number. `table`: as table.py has it. */
+export function guidsOf(table: string): ReadonlyMap<number, string> {
+  return new Map(tableSchema.parse(JSON.parse(table)).map(({ number, guid }) => [number, guid]));
 }
 
 function describe({

@@ -1,31 +1,17 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Arch } from '../config/arch.ts';
-import type { Located } from '../config/project.ts';
-import type { Variant } from '../config/variant.ts';
 import { BuildError, BuildErrors, throwAll } from '../errors.ts';
-import { givenTask, GIVEN } from '../graph/given-task.ts';
-import {
-  diskSuffix,
-  fileName,
-  INVENTORY_SUFFIX,
-  KMOD_KIT_SUFFIX,
-  MIGRATIONS_SUFFIX,
-  PACKAGES_SUFFIX,
-} from '../image/names.ts';
+import { fileName, INVENTORY_SUFFIX, KMOD_KIT_SUFFIX, MIGRATIONS_SUFFIX, PACKAGES_SUFFIX } from '../image/names.ts';
 import type { ImageName } from '../image/names.ts';
 import type { FileOutput } from '../image/partitions.ts';
 import type { Artifact } from '../image/tasks.ts';
 import { parseRoot } from '../tuf/metadata.ts';
+import { given, type GivenImage } from './given-image.ts';
 import type { Workbench } from './workbench.ts';
 
-export interface RepackRequest {
-  readonly variant: Located<Variant>;
-  readonly arch: Arch;
-  /** A folder with the files of an image, as a build or a download leaves them. */
-  readonly from: string;
+export interface RepackRequest extends GivenImage {
   /** PEM certificates in place of those that the image trusts. */
   readonly caBundle?: string | undefined;
   /** root.json of the repository that the image takes updates from. */
@@ -37,30 +23,6 @@ export interface RepackRequest {
 /** Where root has them, below its triple. */
 const CA_BUNDLE = 'sys-root/usr/share/factory/etc/pki/tls/certs/ca-bundle.crt';
 const UPDATE_ROOT = 'sys-root/usr/share/updog/root.json';
-
-/** Files of the image's own name; of several versions the one that `latest` would be is not guessed. @throws BuildError image/not-built */
-export function findImage({ project }: Workbench, { variant, arch, from }: RepackRequest): ImageName {
-  const osName = project.release.name;
-  const suffix = diskSuffix('os', variant.image.format);
-  const start = `${osName}-${variant.name}-${arch}-`;
-  const pattern = new RegExp(`^${literal(start)}(\\d[^-]*)-(.+)${literal(suffix)}$`);
-  const names = (existsSync(from) ? readdirSync(from) : [])
-    .map((file) => pattern.exec(file))
-    .filter((found) => found !== null);
-  const [first, ...others] = names.filter(([, , buildId = '']) => !/(?:^|-)data$/.test(buildId));
-  const [, version = '', buildId = ''] = first ?? [];
-  if (first !== undefined && others.length === 0) return { osName, variant: variant.name, arch, version, buildId };
-  const got = first === undefined ? 'none' : [first, ...others].map(([file]) => file).join(', ');
-  throw new BuildError(
-    'image/not-built',
-    `Cannot repack variant "${variant.name}" for ${arch}: expected one image ${start}<version>-<build>${suffix} in "${from}", got ${got}`,
-    { hint: 'Build the image, or bring it by "repo download", and name its folder by --from' },
-  );
-}
-
-function literal(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-}
 
 /** What is put into an image has to be what it says it is: nobody will look there before it is needed. */
 export function checkFiles({ caBundle, updateRoot }: RepackRequest): void {
@@ -133,18 +95,6 @@ export function changeParameters(
       ),
   );
   return [...before.filter((word) => !removeParameters.includes(word)), ...addParameters];
-}
-
-export async function given(
-  { store }: Workbench,
-  kind: string,
-  { path, name }: { readonly path: string; readonly name: ImageName },
-): Promise<FileOutput> {
-  const task = await givenTask(store, path, {
-    id: `${kind}/${name.variant}.${name.arch}`,
-    title: 'Take the file that is given',
-  });
-  return { task, output: GIVEN };
 }
 
 /** What stands beside an image and is about what does not change. */

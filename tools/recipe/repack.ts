@@ -1,18 +1,15 @@
-import { join } from 'node:path';
-
-import { BuildError, throwAll } from '../errors.ts';
+import { BuildError } from '../errors.ts';
 import type { Inputs, Task } from '../graph/task.ts';
 import { parseGrubConfig } from '../image/boot-config.ts';
-import { planLayout } from '../image/layout.ts';
-import { diskSuffix, fileName } from '../image/names.ts';
 import { bootTask, verityTask } from '../image/partitions.ts';
 import type { ImageBench } from '../image/partitions.ts';
-import { changedRootTask, checkTable, osDisk, takeApartTask, takeContentsTask, taken } from '../image/repack.ts';
+import { changedRootTask, takeContentsTask, taken } from '../image/repack.ts';
 import { disksAndBoot, rootArtifacts, signableFoundation } from '../image/tasks.ts';
 import type { Foundation } from '../image/tasks.ts';
 import { readFile } from '../secure-boot/bytes-task.ts';
+import { takeApart } from './given-image.ts';
 import { withOva } from './ova.ts';
-import { changeParameters, checkFiles, filesOf, findImage, given, listsOf } from './repack-given.ts';
+import { changeParameters, checkFiles, filesOf, listsOf } from './repack-given.ts';
 import type { RepackRequest } from './repack-given.ts';
 import type { VariantPlan } from './variant.ts';
 import { runPhase } from './workbench.ts';
@@ -27,18 +24,8 @@ const REPACKED = '-repacked';
  */
 export async function planRepack(bench: Workbench, request: RepackRequest): Promise<VariantPlan> {
   const { variant, arch } = request;
-  const { imageTools: tools, sandbox, project } = bench;
-  const name = findImage(bench, request);
-  const layout = planLayout({ image: variant.image, osName: project.release.name });
-  const image: ImageBench = { sandbox, tools, variant: variant.name, arch, release: project.release, layout };
-  const disk = join(request.from, fileName(name, diskSuffix('os', variant.image.format)));
   checkFiles(request);
-  const source = await given(bench, 'given-disk', { path: disk, name });
-  const apart = takeApartTask(image, source, variant.image.format);
-  const first = await runPhase(bench, 'Take the image apart', [apart]);
-  throwAll(
-    checkTable(osDisk(layout), readFile(bench.store, first, { task: apart, output: 'table.json' }).toString(), disk),
-  );
+  const { name, image, apart, disk } = await takeApart(bench, request);
   const rootType = variant.image.features['erofs-root'] ? 'erofs' : 'ext4';
   const contents = takeContentsTask(image, apart, rootType);
   const result = await runPhase(bench, 'Take out what it is made of', [contents]);

@@ -3,14 +3,13 @@ import type { GraphResult } from '../graph/scheduler.ts';
 import type { Inputs } from '../graph/task.ts';
 import type { Artifact } from '../image/tasks.ts';
 import { readFile } from '../secure-boot/bytes-task.ts';
-import { signedChain, toBeSigned, unsignedChain } from '../secure-boot/chain.ts';
-import type { ChainOptions, Unsigned } from '../secure-boot/chain.ts';
+import { signedChain, toBeSigned } from '../secure-boot/chain.ts';
 import type { Profile } from '../secure-boot/profile.ts';
 import type { RequestFile } from '../secure-boot/request.ts';
 import { checkSignatures } from '../secure-boot/signer.ts';
 import type { Sign } from '../secure-boot/signer.ts';
-import { withOva } from './ova.ts';
-import type { SigningPlan, VariantPlan } from './variant.ts';
+import { finishedArtifacts, signingChain, type SigningChain } from './signing-chain.ts';
+import type { VariantPlan } from './variant.ts';
 import { runPhase } from './workbench.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -29,33 +28,20 @@ export async function buildUnsigned(
   profile: Profile,
 ): Promise<readonly UnsignedImage[]> {
   const chains = plans.flatMap((plan) =>
-    plan.signing === undefined ? [] : [chainOf(bench, plan, plan.signing, profile)],
+    plan.signing === undefined ? [] : [signingChain(bench, { plan, signing: plan.signing, profile })],
   );
   const tasks = [...plans.flatMap(({ artifacts }) => artifacts), ...chains.flatMap(({ unsigned }) => unsigned)];
   const result = await runPhase(bench, 'Build', [...new Set(tasks.map(({ task }) => task))]);
   return chains.map((chain) => waiting(bench, chain, { profile, result }));
 }
 
-interface Chain {
-  readonly plan: VariantPlan;
-  readonly signing: SigningPlan;
-  readonly options: ChainOptions;
-  readonly unsigned: readonly Unsigned[];
-}
-
-// oxlint-disable-next-line max-params -- the plan's own part has been looked for by then
-function chainOf({ store }: Workbench, plan: VariantPlan, signing: SigningPlan, profile: Profile): Chain {
-  const options = { store, profile, arch: plan.arch, variant: plan.variant.name };
-  const { shim, grub, image } = signing;
-  return { plan, signing, options, unsigned: unsignedChain(options, { shim, grub, bootFiles: image.bootFiles }) };
-}
-
 function waiting(
   bench: Workbench,
-  { plan, signing, options, unsigned }: Chain,
+  chain: SigningChain,
   { profile, result }: { profile: Profile; result: Inputs },
 ): UnsignedImage {
   const { store } = bench;
+  const { plan, unsigned } = chain;
   const items = unsigned.map((file) => ({
     name: file.name,
     key: file.key,
@@ -67,11 +53,7 @@ function waiting(
     items,
     finish: (signatures) => {
       throwAll(checkSignatures(profile, items, signatures));
-      const chain = signedChain(options, unsigned, signatures);
-      const certificate = { type: 'text', text: profile.certificates.db.toString() } as const;
-      const artifacts = [...signing.image.finish({ ...chain, certificate }), ...plan.artifacts];
-      const { PK, KEK, db } = profile.certificates;
-      return withOva(bench, { ...plan, artifacts, certificates: { PK: PK.raw, KEK: KEK.raw, db: db.raw } });
+      return finishedArtifacts(bench, chain, signedChain(chain.options, unsigned, signatures));
     },
   };
 }

@@ -4,7 +4,7 @@ import { BuildError } from '../errors.ts';
 import { linkNames, OVA_SUFFIX } from '../image/names.ts';
 import { OVA_MANIFEST } from '../vmware/ova.ts';
 import { signedOvaTask } from '../vmware/sign-ova.ts';
-import type { OvaSigner } from '../vmware/sign-ova.ts';
+import type { Manifest, OvaSigner } from '../vmware/sign-ova.ts';
 import { buildAll } from './sign-image.ts';
 import type { BuiltImages } from './sign-image.ts';
 import type { VariantPlan } from './variant.ts';
@@ -15,8 +15,22 @@ export function assertHasOva(plans: readonly Pick<VariantPlan, 'variant'>[]): vo
   if (plans.some(({ variant }) => variant.image.format === 'vmdk')) return;
   const names = plans.map(({ variant }) => variant.name).join(', ');
   throw new BuildError('vmware/nothing-to-sign', `Cannot sign an OVA of ${names}: expected image.format vmdk`, {
-    hint: 'Leave out --ova-key',
+    hint: 'Leave out what begins with --ova',
   });
+}
+
+/** What vouches for the files of an image's OVA: that is what is signed. */
+export function ovaManifests({ store }: Workbench, { plans, result }: BuiltImages): readonly Manifest[] {
+  return plans.flatMap((plan) =>
+    plan.artifacts
+      .filter(({ suffix }) => suffix === OVA_SUFFIX)
+      .map(({ task }) => manifestOf(plan, readFileSync(store.pathOf(result.output(task, OVA_MANIFEST))))),
+  );
+}
+
+function manifestOf({ name }: VariantPlan, content: Buffer): Manifest {
+  const [, , stem = ''] = linkNames(name, '');
+  return { name: `${stem}.mf`, content };
 }
 
 /** The same images, the OVAs among them signed. */
@@ -32,10 +46,9 @@ export async function signOvas(
       if (artifact.suffix !== OVA_SUFFIX) return artifact;
       const { task: ova } = artifact;
       const content = readFileSync(store.pathOf(result.output(ova, OVA_MANIFEST)));
-      const [, , stem = ''] = linkNames(plan.name, '');
       return {
         ...artifact,
-        task: signedOvaTask({ sandbox, tools, ova, certificate: certify({ name: `${stem}.mf`, content }) }),
+        task: signedOvaTask({ sandbox, tools, ova, certificate: certify(manifestOf(plan, content)) }),
       };
     }),
   }));

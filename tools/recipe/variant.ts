@@ -42,11 +42,6 @@ export interface SigningPlan extends Pick<ChainParts, 'shim' | 'grub'> {
   readonly image: SignableImage;
 }
 
-/** What a plan runs before anything is signed. */
-export function unsignedTasks({ artifacts, signing }: VariantPlan): readonly Task[] {
-  return [...artifacts.map(({ task }) => task), ...(signing === undefined ? [] : [signing.image.bootFiles])];
-}
-
 export interface PlanOptions {
   readonly common: ArchTasks;
   readonly buildId: string;

@@ -97,28 +97,48 @@ export interface SignedChain {
 }
 
 export function signedChain(options: ChainOptions, unsigned: readonly Unsigned[], signatures: Signatures): SignedChain {
-  const [shim, grub, kernel, config] = unsigned.map((file) => ({
-    unsigned: file,
-    signed: signedTask(options, file, signatures.get(file.name)),
-  }));
+  return chainOf(
+    options.arch,
+    unsigned.map((file) => signedTask(options, file, signatures.get(file.name))),
+  );
+}
+
+/** `files` are in the order of unsignedChain. */
+export function chainOf(arch: Arch, files: readonly SignedFile[]): SignedChain {
+  const [shim, grub, kernel, config] = files;
   if (shim === undefined || grub === undefined || kernel === undefined || config === undefined)
     throw new TypeError('Expected a chain of four files');
-  const { arch } = options;
   return {
     // Where firmware looks on a disk it has never seen, and where shim looks beside itself.
     esp: new Map([
-      [`boot${EFI_ARCH[arch]}.efi`, shim.signed],
-      [grub.unsigned.name, grub.signed],
+      [`boot${EFI_ARCH[arch]}.efi`, signedOf(shim)],
+      [grub.unsigned.name, signedOf(grub)],
     ]),
     boot: new Map([
-      ['vmlinuz', kernel.signed],
+      ['vmlinuz', signedOf(kernel)],
       ['grub/grub.cfg', config.unsigned],
-      ['grub/grub.cfg.sig', config.signed],
+      ['grub/grub.cfg.sig', signedOf(config)],
     ]),
   };
 }
 
-function signedTask({ store, profile, arch, variant }: ChainOptions, file: Unsigned, signature?: Uint8Array): FileRef {
+/** The task that adds a signature to a file, or makes the one beside it. */
+export interface SignedFile {
+  readonly unsigned: Unsigned;
+  readonly task: Task;
+}
+
+function signedOf({ task }: SignedFile): FileRef {
+  return { task, output: FILE };
+}
+
+/** Whose signature it is: what comes before it in the key of the task that adds it. */
+export function signerOf({ profile }: ChainOptions, { key }: Unsigned): Buffer {
+  return profile.signers[key]?.raw ?? publicKeyPacket(profile.configKey);
+}
+
+export function signedTask(options: ChainOptions, file: Unsigned, signature: Uint8Array | undefined): SignedFile {
+  const { store, profile, arch, variant } = options;
   const { name, key } = file;
   if (signature === undefined) throw new TypeError(`Expected a signature of ${name}`);
   const certificate = profile.signers[key];
@@ -128,11 +148,11 @@ function signedTask({ store, profile, arch, variant }: ChainOptions, file: Unsig
     title: `Add the signature of ${name}`,
     input: file,
     operation: certificate === undefined ? 'document-signature/1' : 'program-signature/1',
-    material: Buffer.concat([certificate?.raw ?? publicKeyPacket(profile.configKey), signature]),
+    material: Buffer.concat([signerOf(options, file), signature]),
     change: (content) =>
       certificate === undefined
         ? documentSignature(content, { key: profile.configKey, signature })
         : withSignature(content, programSignature(content, { certificate, signature })),
   });
-  return { task, output: FILE };
+  return { unsigned: file, task };
 }

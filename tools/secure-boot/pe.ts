@@ -67,13 +67,31 @@ export function sectionOf(file: Buffer, name: string): Section {
  * @throws BuildError secure-boot/not-a-program, secure-boot/gap
  */
 export function programDigest(file: Buffer): Buffer {
+  const hashed = vouchedFor(file);
+  const end = file.readUInt32LE(layoutOf(file).certificates) || file.length;
+  return digestOf('sha256', [...hashed, Buffer.alloc(padding(end))]);
+}
+
+/**
+ * What firmware tells a TPM of a program that it loads. Of one without a signature, which need not end at a multiple of 8, it is
+ * another digest than what a signature would vouch for: nothing is put behind it.
+ * @throws BuildError secure-boot/not-a-program, secure-boot/gap
+ */
+export function loadedDigest(file: Buffer, algorithm: string): Buffer {
+  return digestOf(algorithm, vouchedFor(file));
+}
+
+function vouchedFor(file: Buffer): readonly Buffer[] {
   const { checksum, certificates, sections } = layoutOf(file);
   assertEndToEnd(file, sections);
   const end = file.readUInt32LE(certificates) || file.length;
-  const hash = createHash('sha256');
-  hash.update(file.subarray(0, checksum)).update(file.subarray(checksum + 4, certificates));
-  hash.update(file.subarray(certificates + 8, end));
-  return hash.update(Buffer.alloc(padding(end))).digest();
+  return [file.subarray(0, checksum), file.subarray(checksum + 4, certificates), file.subarray(certificates + 8, end)];
+}
+
+function digestOf(algorithm: string, parts: readonly Buffer[]): Buffer {
+  const hash = createHash(algorithm);
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
 function assertEndToEnd(file: Buffer, sections: readonly Section[]): void {
@@ -88,6 +106,13 @@ function assertEndToEnd(file: Buffer, sections: readonly Section[]): void {
     }
     end = offset + size;
   }
+}
+
+/** The signatures behind a file as they are: entries of WIN_CERTIFICATE. */
+export function signaturesOf(file: Buffer): Buffer {
+  const { certificates } = layoutOf(file);
+  const start = file.readUInt32LE(certificates);
+  return file.subarray(start, start + file.readUInt32LE(certificates + 4));
 }
 
 /** The file without the signatures it came with, its length a multiple of 8. */

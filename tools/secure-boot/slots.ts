@@ -20,6 +20,14 @@ export function withVendorCertificate(shim: Buffer, certificate: Buffer): Buffer
   return replaced(shim, offset, table);
 }
 
+/** The certificate (DER) that a shim was given; empty where none was. @throws BuildError secure-boot/no-section */
+export function vendorCertificateOf(shim: Buffer): Buffer {
+  const { offset, size } = sectionOf(shim, '.vendor_cert');
+  const table = shim.subarray(offset, offset + size);
+  const [bytes, start] = [table.readUInt32LE(0), table.readUInt32LE(8)];
+  return table.subarray(start, start + bytes);
+}
+
 /** An OpenPGP packet for private use (tag 63, RFC 4880 4.3) ends here in the slot; packages/grub says how it is made. */
 const GRUB_SLOT = Buffer.from('\xff\x18key for grub.cfg follows', 'latin1');
 const GRUB_SLOT_BYTES = 2048;

@@ -9,6 +9,7 @@ import { runCommand, type CommandResult } from '../process/command.ts';
 import { findAccelerator } from './accelerator.ts';
 import { qemuArguments, qemuProgram, UEFI, type Hardware } from './qemu.ts';
 import { SerialLog } from './serial-log.ts';
+import { startTpm } from './tpm.ts';
 import type { VmTools } from './tools.ts';
 
 export interface CommandOutput {
@@ -40,9 +41,11 @@ async function startMachine(tools: VmTools, hardware: Hardware, dir: string): Pr
   const serial = ['-chardev', `socket,id=serial0,path=${path}`, '-serial', 'chardev:serial0'];
   const stop = new AbortController();
   const complaints: string[] = [];
-  const argv = machineArgv(tools, hardware, { dir, serial });
+  const tpm = hardware.tpm && (await startTpm(tools, dir));
+  const argv = machineArgv(tools, hardware, { dir, serial, tpm: tpm?.socket });
   const ended = runCommand(argv, { env: {}, onLine: (line) => complaints.push(line), signal: stop.signal });
-  const early = ended.then(({ status }) => {
+  const early = ended.then(async ({ status }) => {
+    await tpm?.[Symbol.asyncDispose]();
     throw new BuildError(
       'vm/cannot-start',
       `Cannot start the machine: QEMU exited with status ${status ?? 'unknown'}`,
@@ -61,7 +64,7 @@ async function startMachine(tools: VmTools, hardware: Hardware, dir: string): Pr
 export function machineArgv(
   tools: VmTools,
   hardware: Hardware,
-  { dir, serial }: { dir: string; serial: readonly string[] },
+  { dir, serial, tpm }: { dir: string; serial: readonly string[]; tpm: string | undefined },
 ): string[] {
   const { arch, firmware } = hardware;
   const variables = join(dir, 'variables.fd');
@@ -76,6 +79,7 @@ export function machineArgv(
     toolFile: (file: string) => tools.path(file),
     variables,
     serial,
+    tpm,
   };
   return tools.argv(qemuProgram(arch), qemuArguments(options));
 }

@@ -44,3 +44,10 @@ test('disks are found in their order, and the first is booted', () => {
   ] as const;
   expect(line({ drives })).toMatch(/file=os,.*drive=disk0,bootindex=0 .*file=data,.*drive=disk1,bootindex=1/);
 });
+
+test('a TPM is there if it has a socket, as the device that the architecture has', () => {
+  expect(line({})).not.toContain('tpm');
+  expect(line({ tpm: '/tmp/tpm' })).toContain('socket,id=tpm-socket,path=/tmp/tpm -tpmdev emulator,id=tpm0');
+  expect(line({ tpm: '/tmp/tpm' })).toContain('-device tpm-crb,tpmdev=tpm0');
+  expect(line({ tpm: '/tmp/tpm', arch: 'aarch64' })).toContain('-device tpm-tis-device,tpmdev=tpm0');
+});

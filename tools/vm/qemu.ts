@@ -22,14 +22,18 @@ export interface Hardware {
   readonly network: 'isolated' | 'outgoing';
   /** Host ports, on the loopback interface, to guest ports. */
   readonly forward?: ReadonlyMap<number, number>;
+  /** An emulated TPM, new with each machine; none unless told. */
+  readonly tpm?: '2.0' | undefined;
 }
 
-export interface QemuOptions extends Omit<Hardware, 'variables'> {
+export interface QemuOptions extends Omit<Hardware, 'variables' | 'tpm'> {
   readonly accelerator: Accelerator;
   /** A file of the tool root, as a host path. */
   readonly toolFile: (path: string) => string;
   /** The machine's own copy of the UEFI variables. */
   readonly variables: string;
+  /** The socket of its TPM. */
+  readonly tpm?: string | undefined;
   /** Where the serial console goes: QEMU's own words for it. */
   readonly serial: readonly string[];
 }
@@ -69,6 +73,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...firmwareArguments(options),
     ...diskArguments(options),
     ...networkArguments(options),
+    ...tpmArguments(options),
     '-device',
     'virtio-rng-pci',
     ...serial,
@@ -115,6 +120,14 @@ function networkArguments({ network, forward = new Map(), peripherals = 'virtio'
   // No boot ROM: firmware would wait for a network to boot from.
   const card = peripherals === 'virtio' ? 'virtio-net-pci' : 'vmxnet3';
   return ['-netdev', `user,id=net0${restrict}${ports}`, '-device', `${card},netdev=net0,romfile=`];
+}
+
+const TPM = { x86_64: 'tpm-crb', aarch64: 'tpm-tis-device' } as const satisfies Record<Arch, string>;
+
+function tpmArguments({ arch, tpm }: QemuOptions): string[] {
+  if (tpm === undefined) return [];
+  const socket = ['-chardev', `socket,id=tpm-socket,path=${escape(tpm)}`];
+  return [...socket, '-tpmdev', 'emulator,id=tpm0,chardev=tpm-socket', '-device', `${TPM[arch]},tpmdev=tpm0`];
 }
 
 /** QEMU splits its options at commas; a doubled one is a comma. */

@@ -6,6 +6,7 @@ import { BuildError } from '../errors.ts';
 import { quoteCommand, runCommand } from '../process/command.ts';
 import { machineArgv } from './machine.ts';
 import type { Hardware } from './qemu.ts';
+import { startTpm } from './tpm.ts';
 import type { VmTools } from './tools.ts';
 
 /** For whoever prints: QEMU itself does not say. */
@@ -18,7 +19,8 @@ export const HOW_TO_LEAVE = 'Ctrl-A X ends the machine, Ctrl-A H shows what else
 export async function runInTerminal(tools: VmTools, hardware: Hardware): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'slipway-vm-'));
   try {
-    const argv = machineArgv(tools, hardware, { dir, serial: ['-serial', 'mon:stdio'] });
+    await using tpm = hardware.tpm && (await startTpm(tools, dir));
+    const argv = machineArgv(tools, hardware, { dir, serial: ['-serial', 'mon:stdio'], tpm: tpm?.socket });
     const { status } = await runCommand(argv, { env: {} });
     if (status === 0) return;
     throw new BuildError('vm/cannot-start', `Cannot run the machine: QEMU exited with status ${status ?? 'unknown'}`, {

@@ -1,4 +1,4 @@
-"""table.py DISK: a disk's GPT (UEFI 5.3) as JSON: number, type, name, and first and last sector of each partition; none without one."""
+"""table.py DISK: a disk's GPT (UEFI 5.3) as JSON: number, type and unique GUID, name, and first and last sector of each partition; none without one."""
 
 import json
 import struct
@@ -17,10 +17,11 @@ def partitions(disk):
     disk.seek(entries * SECTOR)
     for number in range(1, min(count, 128) + 1):
         entry = disk.read(size)
-        kind, first, last = entry[:16], *struct.unpack_from('<QQ', entry, 32)
-        if kind != bytes(16):
+        kind, own = (str(uuid.UUID(bytes_le=entry[at : at + 16])) for at in (0, 16))
+        first, last = struct.unpack_from('<QQ', entry, 32)
+        if uuid.UUID(kind).int != 0:
             name = entry[56:128].decode('utf-16-le', 'replace').rstrip('\0')
-            yield {'number': number, 'type': str(uuid.UUID(bytes_le=kind)), 'name': name, 'first': first, 'last': last}
+            yield {'number': number, 'type': kind, 'guid': own, 'name': name, 'first': first, 'last': last}
 
 
 with open(sys.argv[1], 'rb') as disk:

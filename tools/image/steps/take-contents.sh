@@ -29,6 +29,4 @@ for file in file_contexts file_contexts.subs_dist; do
   take "/$(< "$out/triple")/sys-root/usr/share/factory/etc/selinux/slipway/contexts/files/$file" > "$out/$file"
 done
 
-for program in boot grub; do
-  mcopy -n -i /slipway/in/esp.img "::EFI/BOOT/$program$EFI_ARCH.efi" "$out/$program.efi" 2> /dev/null || : > "$out/$program.efi"
-done
+bash -eu /slipway/step/take-loaders.sh
