@@ -28,8 +28,16 @@ beforeAll(async () => {
   await mkdir(join(checkout.dir, 'plain'));
   const plain = join(checkout.dir, 'plain/hello.ko');
   await copyFile(await buildWithKit(elsewhere, { kit, script: SCRIPT, file: 'hello.ko' }), plain);
-  await checkout.succeed('sbkeys', 'sign-module', plain, '--out', 'ours');
-  await checkout.succeed('sbkeys', 'sign-module', plain, '--out', 'theirs', '--profile', 'stranger');
+  await checkout.succeed('sbkeys', 'sign-module', plain, '--out', join(checkout.dir, 'ours'));
+  await checkout.succeed(
+    'sbkeys',
+    'sign-module',
+    plain,
+    '--out',
+    join(checkout.dir, 'theirs'),
+    '--profile',
+    'stranger',
+  );
   modules = await Promise.all(
     ['plain', 'ours', 'theirs'].map((from) => carry(join(checkout.dir, from, 'hello.ko'), checkout.dir, `${from}.img`)),
   );
