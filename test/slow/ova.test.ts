@@ -64,13 +64,16 @@ test.for<Firmware>(['bios', 'uefi'])("the OVA's disks boot on PVSCSI with VMXNET
   const hardware = { firmware, drives, memoryMiB: 1024, cores: 2, network: 'isolated' } as const;
   await using machine = await bootVm(tools, { arch: 'x86_64', peripherals: 'vmware', ...hardware });
   await machine.waitForShell(BOOT_MS);
-  expect(
-    (await machine.run('systemctl is-system-running --wait; systemctl --failed --no-legend', BOOT_MS)).output,
-  ).toBe('running');
+  const state = await machine.run('systemctl is-system-running --wait; systemctl --failed --no-legend', BOOT_MS);
+  expect(state.output.trim()).toBe('running');
   const drivers = await machine.run(
     'readlink /sys/block/sda/device/../../../driver /sys/class/net/eth0/device/driver | grep -o "[^/]*$"; test -d /sys/firmware/efi && echo efi',
   );
-  expect(drivers.output.split('\n')).toEqual(['vmw_pvscsi', 'vmxnet3', ...(firmware === 'uefi' ? ['efi'] : [])]);
+  expect(drivers.output.trim().split(/\s+/)).toEqual([
+    'vmw_pvscsi',
+    'vmxnet3',
+    ...(firmware === 'uefi' ? ['efi'] : []),
+  ]);
   // Data has grown into all of the disk that the descriptor asks for.
   const size = await machine.run('lsblk -bnro SIZE,MOUNTPOINT | grep " /local$"');
   const wanted = disks.at(-1)?.bytes ?? 0;

@@ -15,7 +15,7 @@ KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=kit KBUILD_BUILD_
 # How they were made is of no use: names of headers that are elsewhere on another machine, and what has been linked already.
 find "$name/kernel-devel/scripts" "$name/kernel-devel/tools" \( -name '.*.cmd' -o -name '*.o' -o -name '*.a' -o -name '.*.d' \) -delete
 
-# The block-wise coder's output does not depend on the number of threads.
+# The block-wise coder's output does not depend on the number of threads; with + it is that coder for a single one, too.
 tar --sort=name --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime --mtime="@$SOURCE_DATE_EPOCH" \
   --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX,go-w -c "$name" |
-  xz -T "$SLIPWAY_CORES" --block-size=16MiB > /slipway/out/kmod-kit.tar.xz
+  xz -T "+$SLIPWAY_CORES" --block-size=16MiB > /slipway/out/kmod-kit.tar.xz
