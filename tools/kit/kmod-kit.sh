@@ -10,8 +10,9 @@ case $arch in x86_64) kernel_arch=x86 ;; aarch64) kernel_arch=arm64 ;; esac
 sed "s/@ARCH@/$kernel_arch/; s/@CROSS_COMPILE@/$arch-linux-gnu-/" /slipway/step/kmake > "$name/kmake"
 chmod 755 "$name/kmake"
 
+# Where there is no vmlinux, modules are built without types of their own (BTF): so the program that writes them is not made.
 KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit \
-  "$name/kmake" -s -j"$SLIPWAY_CORES" -C "$name/kernel-devel" modules_prepare
+  "$name/kmake" -s -j"$SLIPWAY_CORES" -C "$name/kernel-devel" CONFIG_DEBUG_INFO_BTF= modules_prepare
 # How they were made is of no use: names of headers that are elsewhere on another machine, and what has been linked already.
 find "$name/kernel-devel/scripts" "$name/kernel-devel/tools" \( -name '.*.cmd' -o -name '*.o' -o -name '*.a' -o -name '.*.d' \) -delete
 

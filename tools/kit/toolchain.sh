@@ -30,13 +30,23 @@ wrap() { # wrap PROGRAM UP: UP leads from its directory to the root of the tree
 }
 
 cd "$dir"
-find usr/bin usr/libexec "usr/$arch-linux-gnu/bin" -type f -perm /111 -not -name '*.so*' 2> /dev/null | sort > /tmp/programs || true
+find usr/bin usr/libexec -type f -perm /111 -not -name '*.so*' | sort > /tmp/programs
 while read -r program; do
   IFS= read -r -n 4 magic < "$program" || true
   if [ "$magic" != $'\177ELF' ]; then continue; fi
   up=${program%/*}
   wrap "$program" "$(sed 's|[^/][^/]*|..|g' <<< "$up")"
 done < /tmp/programs
+
+# A cross compiler calls its assembler and linker by links to them, from where those scripts would not find the rest.
+if [ "$arch" != "$host" ]; then
+  for link in "usr/$arch-linux-gnu/bin"/*; do
+    program=$(readlink "$link")
+    rm "$link"
+    printf '#!/bin/sh\nexec "${0%%/*}/%s" "$@"\n' "$program" > "$link"
+    chmod 755 "$link"
+  done
+fi
 
 # The compiler for programs of the build machine. They run on machines whose C library, if there is one, is another.
 rm -f usr/bin/gcc usr/bin/cc
