@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCommand } from '../../tools/process/command.ts';
 import { overlayDisk } from '../../tools/vm/disk.ts';
 import { bootVm } from '../../tools/vm/machine.ts';
-import type { Firmware } from '../../tools/vm/qemu.ts';
 import type { VmTools } from '../../tools/vm/tools.ts';
 import { vmTools } from '../rig/vm-root.ts';
 import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
@@ -51,7 +50,13 @@ async function readDisks() {
   });
 }
 
-test.for<Firmware>(['bios', 'uefi'])("the OVA's disks boot on PVSCSI with VMXNET3, under %s", async (firmware) => {
+const MACHINES = [
+  { firmware: 'bios', disk: 'sda', driver: 'vmw_pvscsi', path: 'device/../../../driver' },
+  { firmware: 'uefi', disk: 'nvme0n1', driver: 'nvme', path: 'device/device/driver' },
+] as const;
+
+test.for(MACHINES)("the OVA's disks boot on $driver with VMXNET3, under $firmware", async (hardwareOf) => {
+  const { firmware } = hardwareOf;
   const drives = await Promise.all(
     disks.map(({ path, bytes }, index) =>
       overlayDisk(
@@ -67,10 +72,10 @@ test.for<Firmware>(['bios', 'uefi'])("the OVA's disks boot on PVSCSI with VMXNET
   const state = await machine.run('systemctl is-system-running --wait; systemctl --failed --no-legend', BOOT_MS);
   expect(state.output.trim()).toBe('running');
   const drivers = await machine.run(
-    'readlink /sys/block/sda/device/../../../driver /sys/class/net/eth0/device/driver | grep -o "[^/]*$"; test -d /sys/firmware/efi && echo efi',
+    `readlink /sys/block/${hardwareOf.disk}/${hardwareOf.path} /sys/class/net/eth0/device/driver | grep -o "[^/]*$"; test -d /sys/firmware/efi && echo efi`,
   );
   expect(drivers.output.trim().split(/\s+/)).toEqual([
-    'vmw_pvscsi',
+    hardwareOf.driver,
     'vmxnet3',
     ...(firmware === 'uefi' ? ['efi'] : []),
   ]);

@@ -14,7 +14,10 @@ export interface Hardware {
   readonly variables?: string;
   /** In the order the system finds them. */
   readonly drives: readonly Drive[];
-  /** What disks and network hang on: QEMU's own kind unless told, or that of a machine of VMware's (PVSCSI, VMXNET3). */
+  /**
+   * What disks and network hang on: QEMU's own kind unless told, or that of a machine of VMware's: VMXNET3, and PVSCSI under BIOS, NVMe under
+   * UEFI, for our build of OVMF has no driver of PVSCSI.
+   */
   readonly peripherals?: 'virtio' | 'vmware';
   readonly memoryMiB: number;
   readonly cores: number;
@@ -102,14 +105,22 @@ function firmwareArguments({ arch, firmware, toolFile, variables }: QemuOptions)
   return [...guard, '-drive', code, '-drive', `if=pflash,unit=1,format=raw,file=${escape(variables)}`];
 }
 
-function diskArguments({ drives, peripherals = 'virtio' }: QemuOptions): string[] {
-  const controller = peripherals === 'virtio' ? [] : ['-device', 'pvscsi,id=scsi0'];
+const VMWARE_BUS = { bios: 'pvscsi', uefi: 'nvme', 'secure-boot': 'nvme' } as const satisfies Record<Firmware, string>;
+
+const DISKS = {
+  virtio: () => 'virtio-blk-pci',
+  pvscsi: (index: number) => `scsi-hd,bus=scsi0.0,scsi-id=${index}`,
+  nvme: (index: number) => `nvme,serial=disk${index}`,
+} as const;
+
+function diskArguments({ drives, firmware, peripherals = 'virtio' }: QemuOptions): string[] {
+  const bus = peripherals === 'virtio' ? 'virtio' : VMWARE_BUS[firmware];
+  const controller = bus === 'pvscsi' ? ['-device', 'pvscsi,id=scsi0'] : [];
   return [
     ...controller,
     ...drives.flatMap(({ path, form }, index) => {
       const file = `if=none,id=disk${index},format=${form},file=${escape(path)},discard=unmap`;
-      const device = peripherals === 'virtio' ? 'virtio-blk-pci' : `scsi-hd,bus=scsi0.0,scsi-id=${index}`;
-      return ['-drive', file, '-device', `${device},drive=disk${index},bootindex=${index}`];
+      return ['-drive', file, '-device', `${DISKS[bus](index)},drive=disk${index},bootindex=${index}`];
     }),
   ];
 }
