@@ -53,7 +53,7 @@ async function load(machine: Machine): Promise<readonly string[]> {
   for (const [index, { bytes }] of modules.entries()) {
     const file = `/tmp/${DISKS[index]}.ko`;
     const command = `head -c ${bytes} /dev/${DISKS[index]} > ${file}; insmod ${file} 2>&1 && echo loaded && rmmod hello`;
-    said.push((await machine.run(command, BOOT_MS)).output);
+    said.push((await machine.run(command, BOOT_MS)).output.trim());
   }
   return said;
 }
