@@ -9,10 +9,9 @@ import { CHECKOUT, SHARED_STORE } from '../rig/rig.ts';
 import { SandboxRig } from '../rig/sandbox-rig.ts';
 import { benchUpload } from './upload.bench.ts';
 import type { Upload } from './upload.bench.ts';
-import { Peers } from '../rig/peers.ts';
 import { inProcess, sandboxed, sandboxedCommand, timeEngine, timeNinja } from './engine.bench.ts';
 import { bringTuftool } from '../rig/peers/tuftool.ts';
-import { makeLargeTarget, makeTargets, makeTrust, timePythonTuf, timeRepository, timeTuftool } from './tuf.bench.ts';
+import { makeLargeTarget, makeTargets, makeTrust, timeRepository, timeTuftool } from './tuf.bench.ts';
 
 /** Ratios, for seconds are the machine's: what they are held against is timed on the same machine in the same minute. */
 const TASKS = 10_000;
@@ -94,24 +93,19 @@ async function benchAmi(): Promise<void> {
   say('sent again after a kill at half', sentAgain, 'at most 0.51');
 }
 
-/** 1,000 targets of mixed size, against tuftool and python-tuf doing the same; and what one of 1 GiB adds to the memory of this process. */
+/** 1,000 targets of mixed size, against tuftool doing the same; and what one of 1 GiB adds to the memory of this process. */
 async function benchRepository(): Promise<void> {
   const from = join(scratch, 'targets');
   const sources = makeTargets(from);
   const trust = await makeTrust(join(scratch, 'trust'));
-  const [peers, tuftool] = [await Peers.create(), await bringTuftool()];
+  const tuftool = await bringTuftool();
   // What was just written is on disk before anybody reads it: whoever comes first would pay for that.
   await runCommand(['sync', '-f', scratch], { env: { PATH: '/usr/bin:/bin' }, onLine: () => undefined });
   const ours = await timeRepository(trust, sources, join(scratch, 'repository'));
-  const theirs = {
-    tuftool: await timeTuftool(tuftool, trust, { from, dir: join(scratch, 'tuftool') }),
-    'python-tuf': await timePythonTuf(peers, { from, dir: join(scratch, 'python-tuf') }),
-  };
-  for (const [peer, times] of Object.entries(theirs)) {
-    for (const verb of ['create', 'refresh', 'validate'] as const) {
-      const note = `at most 1; ${ours[verb].toFixed(2)} s / ${times[verb].toFixed(2)} s`;
-      say(`repo ${verb}, 1000 targets / ${peer}`, ours[verb] / times[verb], note);
-    }
+  const theirs = await timeTuftool(tuftool, trust, { from, dir: join(scratch, 'tuftool') });
+  for (const verb of ['create', 'refresh', 'validate'] as const) {
+    const note = `at most 1; ${ours[verb].toFixed(2)} s / ${theirs[verb].toFixed(2)} s`;
+    say(`repo ${verb}, 1000 targets / tuftool`, ours[verb] / theirs[verb], note);
   }
   const before = process.resourceUsage().maxRSS;
   await timeRepository(trust, makeLargeTarget(join(scratch, 'large')), join(scratch, 'large-repository'));

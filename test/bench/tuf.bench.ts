@@ -18,7 +18,6 @@ import type { IdentifiedSigner } from '../../tools/tuf/signer.ts';
 import type { TargetSource } from '../../tools/tuf/targets.ts';
 import { authorityOf } from '../../tools/tuf/trust.ts';
 import { validateRepository } from '../../tools/tuf/validate.ts';
-import type { Peers } from '../rig/peers.ts';
 
 const FLEET = { variant: 'bench', arch: 'x86_64' } as const;
 const WEEK_SECONDS = 7 * 86_400;
@@ -122,16 +121,6 @@ export async function timeRepository(
         onProgress: () => {},
       }),
   );
-  return { create, refresh, validate };
-}
-
-/** The same by python-tuf, in Python's own time: its start is not counted. */
-export async function timePythonTuf(peers: Peers, { from, dir }: { from: string; dir: string }): Promise<Seconds> {
-  const script = join(import.meta.dirname, 'tuf-peer.py');
-  const { output } = await peers.python(script, [from, dir], { binds: [join(dir, '..')] });
-  const [create = Number.NaN, refresh = Number.NaN, validate = Number.NaN] = (output.split('\n').at(-1) ?? '')
-    .split(' ')
-    .map(Number);
   return { create, refresh, validate };
 }
 
