@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 
+import { ARCHES, type Arch } from '../../tools/config/arch.ts';
 import { parseSha256 } from '../../tools/graph/digest.ts';
 import type { Output } from '../../tools/graph/task.ts';
 import { runCommand } from '../../tools/process/command.ts';
@@ -60,28 +61,34 @@ for test in configure/*/; do
 done
 cd ..`;
 
-const LATEST = join(CHECKOUT, 'build', 'images', 'x86_64-metal-dev', 'latest');
-
-async function keep(file: string): Promise<Output> {
-  return await elsewhere.store.putFile(await realpath(join(LATEST, file)));
+function latest(arch: Arch): string {
+  return join(CHECKOUT, 'build', 'images', `${arch}-metal-dev`, 'latest');
 }
 
-test("Falco's driver builds from the kit alone, and loads in the image of that build", async () => {
-  const file = await buildWithKit(elsewhere, {
-    kit: join(LATEST, 'slipway-metal-dev-x86_64-kmod-kit.tar.xz'),
-    script: `"$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x --strip-components 1
+async function keep(file: string): Promise<Output> {
+  return await elsewhere.store.putFile(await realpath(join(latest('x86_64'), file)));
+}
+
+test.for(ARCHES)(
+  "Falco's driver for %s builds from the kit alone, and loads in the image of that build",
+  async (arch) => {
+    await using images = await BootRig.create({ arch });
+    const file = await buildWithKit(elsewhere, {
+      kit: join(latest(arch), `slipway-metal-dev-${arch}-kmod-kit.tar.xz`),
+      script: `"$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x --strip-components 1
 ${CONFIGURE}
 "$kit/kmake" -C driver -j"$SLIPWAY_CORES"`,
-    file: 'driver/scap.ko',
-    inputs: { '/slipway/in/falco': await fetchFalco() },
-  });
-  const { drive, bytes } = await carry(file, await boot.makeDir(), 'scap.ko');
-  await using machine = await boot.boot('uefi', undefined, { more: [drive] });
-  await machine.waitForShell(BOOT_MS);
-  const load = `dmesg -n 1 && head -c ${bytes} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
-  const { status, output } = await machine.run(load, BOOT_MS);
-  expect([status, output.trim()]).toEqual([0, '0.20.0\n/dev/scap0']);
-});
+      file: 'driver/scap.ko',
+      inputs: { '/slipway/in/falco': await fetchFalco() },
+    });
+    const { drive, bytes } = await carry(file, await images.makeDir(), 'scap.ko');
+    await using machine = await images.boot('uefi', undefined, { more: [drive] });
+    await machine.waitForShell(BOOT_MS);
+    const load = `dmesg -n 1 && head -c ${bytes} /dev/vdb > /tmp/scap.ko && insmod /tmp/scap.ko && cat /sys/module/scap/version && ls -d /dev/scap0`;
+    const { status, output } = await machine.run(load, BOOT_MS);
+    expect([status, output.trim()]).toEqual([0, '0.20.0\n/dev/scap0']);
+  },
+);
 
 /** Nothing but the image's own files is there to build with. */
 const BUILD = `printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n' > hello.c

@@ -9,6 +9,8 @@ bash -euo pipefail /slipway/step/toolchain.sh "$arch" "$PWD/$name/toolchain"
 case $arch in x86_64) kernel_arch=x86 ;; aarch64) kernel_arch=arm64 ;; esac
 sed "s/@ARCH@/$kernel_arch/; s/@CROSS_COMPILE@/$arch-linux-gnu-/" /slipway/step/kmake > "$name/kmake"
 chmod 755 "$name/kmake"
+# For makefiles that call make with an environment of their own, as Falco's do to try the kernel.
+sed -i "1a ARCH ?= $kernel_arch\nCROSS_COMPILE ?= $arch-linux-gnu-" "$name/kernel-devel/Makefile"
 
 # Where there is no vmlinux, modules are built without types of their own (BTF): so the program that writes them is not made.
 KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit \
