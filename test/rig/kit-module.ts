@@ -1,6 +1,7 @@
 import { chmod, copyFile, realpath, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { Arch } from '../../tools/config/arch.ts';
 import type { ActionInput } from '../../tools/sandbox/action.ts';
 import type { Drive } from '../../tools/vm/disk.ts';
 import type { SandboxRig } from './sandbox-rig.ts';
@@ -10,6 +11,8 @@ const SECTOR_BYTES = 4096;
 export interface KitModule {
   /** A kit, as a build leaves it. */
   readonly kit: string;
+  /** Of the kernel. */
+  readonly arch: Arch;
   /** Makes `file` in the folder it starts in. `$kit` is where the kit is unpacked. */
   readonly script: string;
   readonly file: string;
@@ -19,7 +22,7 @@ export interface KitModule {
 /** Builds a module on a machine that has tar and the like, and no compiler but the kit's. Gives the host path of it. */
 export async function buildWithKit(
   machine: SandboxRig,
-  { kit, script, file, inputs = {} }: KitModule,
+  { kit, arch, script, file, inputs = {} }: KitModule,
 ): Promise<string> {
   const { result, task } = await machine.run({
     argv: [
@@ -29,7 +32,7 @@ export async function buildWithKit(
 mkdir kit; tar -xf /slipway/in/kit -C kit --strip-components 1; kit=$PWD/kit
 mkdir module; cd module
 ${script}
-"$kit/toolchain/usr/bin/strip" --strip-debug ${file}
+"$kit/toolchain/usr/bin/${arch}-linux-gnu-strip" --strip-debug ${file}
 cp ${file} /slipway/out/module.ko`,
     ],
     inputs: { '/slipway/in/kit': await machine.store.putFile(await realpath(kit)), ...inputs },

@@ -74,6 +74,7 @@ test.for(ARCHES)(
   async (arch) => {
     await using images = await BootRig.create({ arch });
     const file = await buildWithKit(elsewhere, {
+      arch,
       kit: join(latest(arch), `slipway-metal-dev-${arch}-kmod-kit.tar.xz`),
       script: `"$kit/toolchain/usr/bin/gzip" -dc /slipway/in/falco | tar -x --strip-components 1
 ${CONFIGURE}

@@ -27,7 +27,7 @@ beforeAll(async () => {
   const kit = join(checkout.dir, 'build/images/x86_64-metal-dev/latest/slipway-metal-dev-x86_64-kmod-kit.tar.xz');
   await mkdir(join(checkout.dir, 'plain'));
   const plain = join(checkout.dir, 'plain/hello.ko');
-  await copyFile(await buildWithKit(elsewhere, { kit, script: SCRIPT, file: 'hello.ko' }), plain);
+  await copyFile(await buildWithKit(elsewhere, { kit, arch: 'x86_64', script: SCRIPT, file: 'hello.ko' }), plain);
   await checkout.succeed('sbkeys', 'sign-module', plain, '--out', join(checkout.dir, 'ours'));
   await checkout.succeed(
     'sbkeys',
