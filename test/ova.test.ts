@@ -7,7 +7,7 @@ import { findVariant, readProject } from '../tools/config/project.ts';
 import { runCommand } from '../tools/process/command.ts';
 import { findBuiltUpdate, optionalTargets } from '../tools/recipe/built-update.ts';
 import { OwnStore } from './rig/own-store.ts';
-import { Rig } from './rig/rig.ts';
+import { CHECKOUT, Rig } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
 import { tinyImage } from './rig/tiny-image.ts';
 
@@ -86,6 +86,30 @@ done`,
     'same',
     '1',
   ]);
+});
+
+/** What QEMU draws when it makes a VMDK, in as many digits as it takes. */
+const WIDTHS = `
+truncate -s 1M raw
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized raw drawn.vmdk
+for drawn in 1 fedcba9 fedcba98; do
+  # The descriptor has sectors 1 to 20.
+  dd if=drawn.vmdk bs=512 skip=1 count=20 status=none | tr -d '\\0' | sed "s/^CID=.*/CID=$drawn/" > descriptor
+  truncate -s 10240 descriptor
+  cat <(head -c 512 drawn.vmdk) descriptor <(tail -c +10753 drawn.vmdk) > disk.vmdk
+  bash -euo pipefail /slipway/in/step disk.vmdk 0123abcd
+  qemu-img check -q disk.vmdk
+  grep -a -A1 '^CID=' disk.vmdk
+  sha256sum < disk.vmdk
+done`;
+
+test('a disk has its identity in place of the one that was drawn, whatever the width of that', async () => {
+  const step = { type: 'text', text: await readFile(join(CHECKOUT, 'tools/image/steps/vmdk-id.sh'), 'utf8') } as const;
+  const { result, task } = await tools.run({ argv: ['bash', '-euc', WIDTHS], inputs: { '/slipway/in/step': step } });
+  expect(result.outcomes.get(task.id)?.type).toBe('built');
+  const [first, second, third] = [0, 3, 6].map((start) => tools.lines.slice(start, start + 3));
+  expect(first?.slice(0, 2)).toEqual(['CID=0123abcd', 'parentCID=ffffffff']);
+  expect([second, third]).toEqual([first, first]);
 });
 
 /** Prints what DSP0243 and vSphere look at, as one line of JSON. */

@@ -33,9 +33,9 @@ export function addSdk(program: Command, run: RunVerb): void {
     .command('update')
     .description('Solve what a tool root asks for against the archive of today, and rewrite its lock')
     .addArgument(new Argument('[root]', 'which root').choices(TOOL_ROOTS).default('sdk'))
-    .addOption(new Option('--host <host...>', 'only for machines of these kinds').choices(HOSTS).default(HOSTS))
+    .addOption(new Option('--host <host>', 'only for machines of this kind').choices(HOSTS))
     .addHelpText('after', example('sdk update', 'sdk update vm', 'sdk update --host arm64'))
-    .action((name: ToolRootName, { host: hosts }: { readonly host: readonly Host[] }) =>
+    .action((name: ToolRootName, { host: only }: { readonly host?: Host }) =>
       run(async (session) => {
         await using bench = await openBench(session);
         // What is locked may answer an older request: that is why one updates.
@@ -51,7 +51,7 @@ export function addSdk(program: Command, run: RunVerb): void {
           now: new Date(),
         };
         const locks = [];
-        for (const host of hosts) {
+        for (const host of only === undefined ? HOSTS : [only]) {
           const { date, packages } = await updateLock({ ...options, host }, looseContext(work.path, bench.limits));
           locks.push({ host, date, packages: packages.length });
         }

@@ -22,6 +22,7 @@ export function diskTask(bench: StepBench, { disk, images, bios, format }: DiskO
     kind: disk.key === 'os' ? 'disk' : 'data-disk',
     title: `Put the ${disk.key} disk together (${format})`,
     script: 'disk.sh',
+    helpers: ['vmdk-id.sh'],
     needs: own.map(({ task }) => task),
     cost: { cores: Infinity, memoryMiB: 512 },
     sees: (inputs) => {

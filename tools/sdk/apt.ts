@@ -62,11 +62,7 @@ export async function prepareApt({ dir, host }: Apt, sourcesList: string): Promi
  * Runs apt-get and gives what it printed. It has the network.
  * @throws BuildError sdk/apt-failed
  */
-export async function runApt(
-  { root, dir }: Pick<Apt, 'root' | 'dir'>,
-  args: readonly string[],
-  context: RunContext,
-): Promise<string> {
+export async function runApt({ root, dir }: Apt, args: readonly string[], context: RunContext): Promise<string> {
   const lines: string[] = [];
   const command = {
     argv: ['/usr/bin/apt-get', ...args],

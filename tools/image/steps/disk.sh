@@ -21,12 +21,6 @@ case $FORMAT in
   qcow2) qemu-img convert -f raw -O qcow2 disk.raw /slipway/out/disk ;;
   vmdk)
     qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw /slipway/out/disk
-    # The disk's identity is drawn at random, in as many digits as it takes: put the one that follows from its content in its place, and
-    # what comes behind it where it belongs. Where the descriptor is, and its room, in sectors: bytes 28 to 43 of the header.
-    read -r sector sectors < <(od -An -tu8 -j 28 -N 16 /slipway/out/disk)
-    dd if=/slipway/out/disk bs=512 skip="$sector" count="$sectors" status=none | tr -d '\0' | sed "s/^CID=.*/CID=$CID/" > descriptor
-    grep -qx "CID=$CID" descriptor
-    truncate -s $((sectors * 512)) descriptor
-    dd if=descriptor of=/slipway/out/disk bs=512 seek="$sector" conv=notrunc status=none
+    bash -euo pipefail /slipway/step/vmdk-id.sh /slipway/out/disk "$CID"
     ;;
 esac
