@@ -81,6 +81,6 @@ export async function validateBlocks(
 
 async function digestsOf(disk: DiskImage): Promise<ReadonlyMap<number, string>> {
   const digests = new Map<number, string>();
-  for await (const { index, bytes, zero } of readBlocks(disk)) if (!zero) digests.set(index, blockDigest(bytes));
+  for await (const { index, bytes, zero } of readBlocks(disk)) if (!zero) digests.set(index, await blockDigest(bytes));
   return digests;
 }

@@ -3,7 +3,7 @@
  * those that are the same. What is under way is bounded by the lanes, so memory is too.
  */
 import type { Block } from './blocks.ts';
-import { BLOCK_BYTES, blockDigest, readBlocks, ZERO_BLOCK, ZERO_DIGEST } from './blocks.ts';
+import { BLOCK_BYTES, blockDigest, readBlocks, ZERO_DIGEST } from './blocks.ts';
 import type { DiskImage } from './image-spec.ts';
 import type { Region } from './region.ts';
 import type { SnapshotJournal } from './snapshot-journal.ts';
@@ -50,8 +50,8 @@ export class BlockPass {
   readonly #acknowledged: ReadonlyMap<number, string>;
   readonly #underWay = new Set<Promise<void>>();
   readonly #startedMs = performance.now();
-  /** Of blocks that have arrived. */
-  readonly #buffers: Buffer[] = [];
+  /** Room of blocks that are done with. */
+  readonly #spare: Buffer[] = [];
   #wake: () => void = () => {};
   #failure: Error | undefined;
   #bytes = 0;
@@ -64,37 +64,37 @@ export class BlockPass {
 
   async run(): Promise<void> {
     try {
-      for await (const block of readBlocks(this.#options.disk, this.#buffers)) {
+      for await (const block of readBlocks(this.#options.disk, this.#spare)) {
         await this.#take(block);
         if (this.#failure !== undefined) break;
       }
     } finally {
       await Promise.all(this.#underWay);
+      this.#spare.length = 0;
     }
     if (this.#failure !== undefined) throw this.#failure;
     this.#report(0);
   }
 
-  /** Sends a block, or knows why not. Returns once there is room for another. */
-  async #take({ index, bytes, zero }: Block): Promise<void> {
-    const { parent, journal, zeros } = this.#options;
-    const before = parent?.digests.get(index);
-    const empty = zero && zeros === 'left out';
+  /** Takes a block on. Returns once there is room for another. */
+  async #take(block: Block): Promise<void> {
     // Over a block of the parent zeros must be written.
-    if (empty && before === undefined) return this.#report(BLOCK_BYTES);
-    const digest = zero ? ZERO_DIGEST : blockDigest(bytes);
-    if (!empty) this.content.set(index, digest);
-    if (journal === undefined || digest === before) return this.#report(BLOCK_BYTES);
-    this.written.set(index, digest);
-    if (this.#acknowledged.get(index) === digest) return this.#report(BLOCK_BYTES);
-    const sending = this.#send(journal, { index, bytes, digest });
-    this.#underWay.add(sending);
-    void sending.finally(() => {
-      this.#underWay.delete(sending);
+    if (this.#isLeftOut(block) && this.#options.parent?.digests.has(block.index) !== true) {
+      this.#report(BLOCK_BYTES);
+      return;
+    }
+    const handling = this.#handle(block);
+    this.#underWay.add(handling);
+    void handling.finally(() => {
+      this.#underWay.delete(handling);
       this.#wake();
     });
     // One in each lane, and a few that wait for theirs, or before they are tried again.
     while (this.#underWay.size >= this.#at.lanes.ebs.limit + WAITING) await this.#oneLess();
+  }
+
+  #isLeftOut({ zero }: Block): boolean {
+    return zero && this.#options.zeros === 'left out';
   }
 
   /** Promise.race() would add a listener to each that is under way, for every block. */
@@ -102,20 +102,31 @@ export class BlockPass {
     await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
-  async #send(journal: SnapshotJournal, block: { index: number; bytes: Buffer; digest: string }): Promise<void> {
+  /** Sends a block, or knows why not. */
+  async #handle(block: Block): Promise<void> {
     try {
-      await this.#at.call(
-        'ebs:PutSnapshotBlock',
-        (o) => this.#put(block, o),
-        (error) => this.#judge(error),
-      );
-      journal.add(block.index, block.digest);
-      if (block.bytes !== ZERO_BLOCK) this.#buffers.push(block.bytes);
-      this.sent += 1;
+      const digest = block.zero ? ZERO_DIGEST : await blockDigest(block.bytes);
+      if (!this.#isLeftOut(block)) this.content.set(block.index, digest);
+      await this.#bring(block, digest);
+      if (!block.zero) this.#spare.push(block.bytes);
       this.#report(BLOCK_BYTES);
     } catch (error) {
       this.#failure ??= error instanceof Error ? error : new TypeError('expected an error', { cause: error });
     }
+  }
+
+  async #bring({ index, bytes }: Block, digest: string): Promise<void> {
+    const { parent, journal } = this.#options;
+    if (journal === undefined || digest === parent?.digests.get(index)) return;
+    this.written.set(index, digest);
+    if (this.#acknowledged.get(index) === digest) return;
+    await this.#at.call(
+      'ebs:PutSnapshotBlock',
+      (o) => this.#put({ index, bytes, digest }, o),
+      (error) => this.#judge(error),
+    );
+    journal.add(index, digest);
+    this.sent += 1;
   }
 
   async #put(

@@ -8,6 +8,8 @@ import type { Region } from './region.ts';
 
 /** What the API gives at once; the range is 100 to 10,000. */
 const PAGE_BLOCKS = 10_000;
+/** Of blocks at once. More of them are no faster, and each has pieces of a block in memory. */
+const READERS = 32;
 
 export interface ReadBackOptions {
   readonly snapshot: string;
@@ -27,7 +29,7 @@ export async function readBack(at: Region, options: ReadBackOptions): Promise<vo
   const tokens = await listBlocks(at, snapshot);
   const missing = [...digests.keys()].filter((index) => !tokens.has(index));
   if (missing.length > 0)
-    throw otherContent(at, snapshot, `${missing.length} blocks are missing, block ${missing[0]} first`);
+    throw otherContent(at, snapshot, `${missing.length} blocks are missing, block ${Math.min(...missing)} first`);
   // A block that was written over with zeros is listed, too.
   const wanted = [...tokens].filter(([index]) => depth === 'all' || !digests.has(index));
   let done = 0;
@@ -41,7 +43,7 @@ export async function readBack(at: Region, options: ReadBackOptions): Promise<vo
       onProgress(done, wanted.length);
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: at.lanes.ebs.limit }, work));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(READERS, at.lanes.ebs.limit) }, work));
   // What fails for one fails for its neighbours: the first says it.
   throwRejected(ends.filter(({ status }) => status === 'rejected').slice(0, 1));
   if (wrong.length > 0)

@@ -16,7 +16,7 @@ import { Lanes } from './lanes.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Sockets per client: what the lanes may ever want of it. */
-const MAX_BLOCK_LANES = 128;
+const MAX_BLOCK_LANES = 64;
 
 const SERVICES = ['ec2', 'ebs', 'kms', 'servicequotas', 'ssm', 'sts'] as const;
 
@@ -46,7 +46,7 @@ export class Region {
     this.sts = clients.sts;
     this.lanes = {
       ec2: new Lanes({ start: 4, ceiling: 8 }),
-      ebs: new Lanes({ start: 64, ceiling: MAX_BLOCK_LANES }),
+      ebs: new Lanes({ start: 32, ceiling: MAX_BLOCK_LANES }),
       kms: new Lanes({ start: 2, ceiling: 4 }),
       servicequotas: new Lanes({ start: 2, ceiling: 4 }),
       ssm: new Lanes({ start: 2, ceiling: 4 }),

@@ -20,7 +20,8 @@ export const EBS_FACTS: Readonly<Record<string, Fact>> = {
       const answer = await at.ebs.getSnapshotBlock({ SnapshotId, BlockIndex, BlockToken }, o);
       const bytes = await answer.BlockData?.transformToByteArray();
       return (
-        bytes !== undefined && createHash('sha256').update(bytes).digest('base64') === blockDigest(blockOf('whole'))
+        bytes !== undefined &&
+        createHash('sha256').update(bytes).digest('base64') === (await blockDigest(blockOf('whole')))
       );
     });
   },
@@ -31,7 +32,7 @@ export const EBS_FACTS: Readonly<Record<string, Fact>> = {
       BlockIndex: 0,
       BlockData: blockOf('x'),
       DataLength: BLOCK_BYTES,
-      Checksum: blockDigest(blockOf('y')),
+      Checksum: await blockDigest(blockOf('y')),
       ChecksumAlgorithm: 'SHA256' as const,
     };
     return await refused(at.call('ebs:PutSnapshotBlock', (o) => at.ebs.putSnapshotBlock({ SnapshotId, ...block }, o)));

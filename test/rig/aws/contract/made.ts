@@ -20,7 +20,7 @@ export async function snapshotOf(at: Region, seed: string, token = `token-${(mad
     BlockIndex: 3,
     BlockData: data,
     DataLength: BLOCK_BYTES,
-    Checksum: blockDigest(data),
+    Checksum: await blockDigest(data),
     ChecksumAlgorithm: 'SHA256' as const,
   };
   await at.call('ebs:PutSnapshotBlock', (o) => at.ebs.putSnapshotBlock({ SnapshotId, ...block }, o));
@@ -32,7 +32,7 @@ export async function complete(
   SnapshotId: string,
   { seed, count = 1 }: { seed: string; count?: number },
 ): Promise<void> {
-  const Checksum = linearChecksum(new Map([[3, blockDigest(blockOf(seed))]]));
+  const Checksum = linearChecksum(new Map([[3, await blockDigest(blockOf(seed))]]));
   const how = { Checksum, ChecksumAlgorithm: 'SHA256', ChecksumAggregationMethod: 'LINEAR' } as const;
   await at.call('ebs:CompleteSnapshot', (o) =>
     at.ebs.completeSnapshot({ SnapshotId, ChangedBlocksCount: count, ...how }, o),
