@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createWebServer } from 'node:http';
 import { createServer } from 'node:net';
 
 import { expect, test } from 'vitest';
 
 import { fixturePackage, RELEASE } from './rig/fixtures.ts';
-import { Rig } from './rig/rig.ts';
+import { CHECKOUT, Rig } from './rig/rig.ts';
 
 /** Ids of the tasks that a run built, in the order they ended. */
 async function built(rig: Rig, ...argv: readonly string[]): Promise<readonly unknown[]> {
@@ -71,6 +73,32 @@ test('a build cannot reach even a server of its own host', async () => {
   server.close();
   expect(status).toBe(1);
   expect(stderr).toContain('ConnectionRefusedError');
+});
+
+test('two packages may pin files of one name that are not the same', async () => {
+  const server = createWebServer(({ url }, response) => response.end(url)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('expected a port');
+  const pinned = (name: string, buildRequires: readonly string[] = []) => {
+    const path = `/${name}/v1.0.tar`;
+    const sha512 = createHash('sha512').update(path).digest('hex');
+    const manifest = `sources:\n  - url: http://127.0.0.1:${address.port}${path}\n    sha512: ${sha512}\n`;
+    const options = { sources: ['v1.0.tar'], manifest, build: `grep -qx ${path} %{SOURCE0}`, buildRequires };
+    return fixturePackage(name, options);
+  };
+  await using rig = await Rig.create({ ...RELEASE, ...pinned('alpha'), ...pinned('beta', ['alpha']) });
+  const { status } = await rig.make('build', '--package', 'beta');
+  server.close();
+  expect(status).toBe(0);
+  expect((await rig.make('shell', 'build/alpha.x86_64')).status).toBe(0);
+});
+
+test("every task of this checkout has a name of its own: one of any package's can be explained", async () => {
+  await using rig = await Rig.create({});
+  const { status, stdout } = await rig.make('-C', CHECKOUT, 'explain', 'build/glibc.x86_64');
+  expect(status).toBe(0);
+  expect(stdout).toContain('build/glibc.x86_64');
 });
 
 test('a failed build is never stored: it runs again', async () => {

@@ -31,13 +31,14 @@ await runArm64Programs();
 
 const supply = { store, sandbox, network: 'online', mirrors: () => findMirrors() } as const;
 const limits = { cores: 2, memoryMiB: 8192, signal: new AbortController().signal };
+const project = readProject(CHECKOUT);
 const bench: Workbench = {
-  project: readProject(CHECKOUT),
+  project,
   ...supply,
   sdk: native.root,
   imageTools: native.root,
   kitTools: native.root,
-  sources: new Sources({ ...supply, settings: goSettings(process.env, homedir()) }),
+  sources: new Sources({ ...supply, settings: goSettings(process.env, homedir()) }, project.packages.values()),
   sink: () => undefined,
   limits,
 };

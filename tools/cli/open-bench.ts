@@ -40,7 +40,10 @@ export async function openBench({ host, globals, sink, signal }: Session, flags:
     sdk: toolRoot('sdk', { ...supply, sandbox }),
     imageTools: toolRoot('image', { ...supply, sandbox }),
     kitTools: toolRoot('kit', { ...supply, sandbox }),
-    sources: new Sources({ ...supply, sandbox, settings: goSettings(host.environment, host.home) }),
+    sources: new Sources(
+      { ...supply, sandbox, settings: goSettings(host.environment, host.home) },
+      project.packages.values(),
+    ),
     network: supply.network,
     sink,
     limits: {

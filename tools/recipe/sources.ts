@@ -12,14 +12,19 @@ import { stack } from '../sdk/tool-root.ts';
 import type { ToolRoot } from '../sdk/tool-root.ts';
 import { fetchTask } from '../sources/fetch.ts';
 
+/** Enough to tell files of one name apart. */
+const SHORT_DIGEST = 8;
+
 /** The fetches of a checkout, each made once: architectures share them, and so do packages that pin the same file. */
 export class Sources {
   readonly workshop: GoWorkshop;
   readonly toolchains: Toolchains;
   readonly #tasks = new Map<string, Task>();
+  readonly #ambiguous: ReadonlySet<string>;
 
-  constructor(workshop: GoWorkshop) {
+  constructor(workshop: GoWorkshop, packages: Iterable<Package>) {
     this.workshop = workshop;
+    this.#ambiguous = ambiguousNames(packages);
     this.toolchains = new Toolchains(workshop);
   }
 
@@ -57,10 +62,22 @@ export class Sources {
   }
 
   #fetch(source: SourceManifest, at: Location): Task {
-    return isGo(source)
+    const task = isGo(source)
       ? bundleTask(source, this.bundleOptions(source, at))
       : fetchTask(source, { ...this.workshop, at });
+    if (!this.#ambiguous.has(sourceFileName(source))) return task;
+    return { ...task, id: `${task.id}:${source.sha512.slice(0, SHORT_DIGEST)}` };
   }
+}
+
+/** Files of one name that are not the same: archives of a version alone (`v1.0.tar.gz`), or bundles of two programs of one module. */
+function ambiguousNames(packages: Iterable<Package>): ReadonlySet<string> {
+  const digests = Map.groupBy(
+    [...packages].flatMap(({ sources }) => sources),
+    sourceFileName,
+  );
+  const several = [...digests].filter(([, same]) => new Set(same.map(({ sha512 }) => sha512)).size > 1);
+  return new Set(several.map(([file]) => file));
 }
 
 export function isGo(source: SourceManifest): source is GoSource {
