@@ -90,7 +90,8 @@ async function introduce(port: number): Promise<void> {
     JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins: [network] }),
   );
   await node.ask('ctr -n k8s.io images import /usr/share/hello-image/hello.tar');
-  await node.ask('systemctl restart kubelet');
+  // It has not started before the cluster has let it in.
+  await node.ask('systemctl restart --no-block kubelet');
 }
 
 /** Asks once in a while until there is an answer. */

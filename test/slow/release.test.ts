@@ -9,7 +9,7 @@ import { builtFile, diskBlocks, realCheckout, sha256 } from '../rig/aws/real-che
 import type { Rig } from '../rig/rig.ts';
 
 /** The whole of a release of a real image: killed in each of its steps, one after the other, and run again. */
-const VARIANT = 'metal-dev';
+const VARIANT = 'aws-dev';
 const REGIONS = ['eu-north-1', 'eu-west-1'];
 
 let rig: Rig;
@@ -67,14 +67,20 @@ test('it goes on to the end, and then nothing is left to do', async () => {
   expect(endpoint.calls.length).toBe(before);
 });
 
-test('each snapshot holds the disk that was built, block by block', async () => {
-  const blocks = await diskBlocks(builtFile(rig, VARIANT, '.img.lz4'));
+test('each region has a snapshot of each disk that was built, block by block', async () => {
   const { world } = endpoint;
-  expect(blocks.size).toBeGreaterThan(50);
-  expect(world.snapshots.size).toBe(REGIONS.length);
-  for (const snapshot of world.snapshots.values()) {
-    const held = [...world.contentOf(snapshot)].map(([index, bytes]) => [index, sha256(bytes)] as const);
-    expect([snapshot.state, held.toSorted(([a], [b]) => a - b)]).toEqual(['completed', [...blocks]]);
+  const disks = await Promise.all(
+    ['-data.img.lz4', '.img.lz4'].map(async (suffix) => [...(await diskBlocks(builtFile(rig, VARIANT, suffix)))]),
+  );
+  expect(disks.map((blocks) => blocks.length > 50)).toEqual([false, true]);
+  const snapshots = [...world.snapshots.values()];
+  expect(snapshots.map(({ state }) => state)).toEqual(Array(REGIONS.length * disks.length).fill('completed'));
+  for (const region of REGIONS) {
+    const held = snapshots
+      .filter((snapshot) => snapshot.region === region)
+      .map((snapshot) => [...world.contentOf(snapshot)].map(([index, bytes]) => [index, sha256(bytes)] as const))
+      .map((blocks) => blocks.toSorted(([a], [b]) => a - b));
+    expect(held.toSorted((a, b) => a.length - b.length)).toEqual(disks);
   }
 });
 
