@@ -121,6 +121,20 @@ describe('sources update', () => {
   });
 });
 
+test('a pin goes before the version that the program itself replaces a module by', async () => {
+  const replacing = `${HELLO['go.mod']}\nreplace example.test/greet => example.test/greet v1.1.0\n`;
+  proxy.serve('example.test/hello', 'v1.0.0', { files: { ...HELLO, 'go.mod': replacing } });
+  proxy.serve('example.test/greet', 'v1.2.0', {
+    files: { ...GREET, 'greet.go': 'package greet\n\nconst Word = "hi"\n' },
+  });
+  await rig.write(helloPackage({ pins: '{ example.test/greet: v1.2.0 }' }));
+  await make('sources', 'update');
+  const spec = join(rig.dir, 'packages/hello/hello.spec');
+  const build = `grep -q '"hi"' vendor/example.test/greet/greet.go\n%set_go_flags`;
+  await rig.write({ 'packages/hello/hello.spec': (await readFile(spec, 'utf8')).replace('%set_go_flags', build) });
+  expect(await make('build', '--package', 'hello', '--offline')).toMatchObject({ status: 0 });
+}, 300_000);
+
 test('a pinned program is built without network, for another architecture too, with the licences of its modules', async () => {
   await make('sources', 'update');
   const built = await make('build', '--package', 'hello', '--arch', 'aarch64', '--offline');
@@ -155,9 +169,17 @@ test.for<{ name: string; wanted: Wanted; verb: readonly string[] }>([
   { name: 'go-not-served', wanted: { version: 'v1.0.9' }, verb: ['sources', 'update'] },
   { name: 'go-no-package', wanted: { packages: '[cmd/hullo]' }, verb: ['sources', 'update'] },
   { name: 'go-no-toolchain', wanted: { toolchain: '1.99.0' }, verb: ['sources', 'update'] },
+  {
+    name: 'go-replaced-pin',
+    wanted: { version: 'v1.0.1', pins: '{ example.test/greet: v1.2.0 }' },
+    verb: ['sources', 'update'],
+  },
   { name: 'go-bad-pin', wanted: { pins: '{ example.test/greet: v1.0.5 }' }, verb: ['sources', 'update'] },
 ])('$name is located, with the way out', async ({ name, wanted, verb }) => {
   proxy.serve('example.test/greet', 'v1.0.5', { files: GREET });
+  proxy.serve('example.test/greet', 'v1.2.0', { files: GREET });
+  const replacing = `${HELLO['go.mod']}\nreplace example.test/greet v1.2.0 => example.test/greet v1.1.0\n`;
+  proxy.serve('example.test/hello', 'v1.0.1', { files: { ...HELLO, 'go.mod': replacing } });
   await rig.write(helloPackage(wanted));
   const finished = await make(...verb);
   expect(finished.status).toBe(1);

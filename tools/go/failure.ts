@@ -36,6 +36,12 @@ const MEANINGS: readonly Meaning[] = [
     hint: 'Pin that version or a newer one, or leave the pin out',
   },
   {
+    says: /goes before the pinned/,
+    code: 'source/bad-pin',
+    finding: 'the program replaces the very version that is pinned',
+    hint: 'Pin another version, or leave the pin out',
+  },
+  {
     says: /requires go >= /,
     code: 'source/old-toolchain',
     finding: 'it wants a newer Go',

@@ -55,11 +55,15 @@ go mod edit -module=slipway.invalid/bundle -toolchain=none "-require=$module@$ve
   printf ')\n'
 } > bundle.go
 export GOFLAGS=-mod=mod\ -modcacherw
+# Kubernetes replaces each module by itself at one version, which would go before what is required.
+for pin in "${pins[@]}"; do go mod edit "-dropreplace=${pin%@*}"; done
 for pin in "${pins[@]}"; do go get "$pin"; done
 go get "${packages[@]/%/@$version}"
 for pin in "${pins[@]}"; do
   found=$(go list -m -f '{{.Version}}' "${pin%@*}")
   [[ $found == "${pin#*@}" ]] || { echo "go: ${pin%@*}: the program requires $found, which is newer than the pinned ${pin#*@}" >&2; exit 1; }
+  instead=$(go list -m -f '{{with .Replace}}{{.Path}} {{.Version}}{{end}}' "${pin%@*}")
+  [[ -z $instead ]] || { echo "go: ${pin%@*}: the program replaces $found by $instead, which goes before the pinned ${pin#*@}" >&2; exit 1; }
 done
 go mod vendor
 if [[ -f $upstream_sum ]]; then compare_sums "$upstream_sum" go.sum; fi
