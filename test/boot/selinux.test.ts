@@ -14,7 +14,8 @@ beforeAll(async () => {
   rig = await BootRig.create();
   machine = await rig.boot('uefi');
   await machine.waitForShell(BOOT_MS);
-  await ask('until systemctl is-active --quiet multi-user.target; do sleep 1; done');
+  // The kernel's words on what it denied would be among those of commands.
+  await ask('dmesg -n 1; until systemctl is-active --quiet multi-user.target; do sleep 1; done');
 });
 
 afterAll(async () => {

@@ -17,6 +17,8 @@ export interface CommandOutput {
   readonly output: string;
 }
 
+/** The line of /etc/issue, which names the terminal. */
+const GREETING = /\(tty\w+\)/;
 const TAIL_LINES = 25;
 const COMMAND_TIMEOUT_MS = 60_000;
 /** A machine without KVM, on a loaded host, takes its time to stop services. */
@@ -129,8 +131,12 @@ export class Machine implements AsyncDisposable {
     this.#parts.socket.write(text);
   }
 
-  /** Waits for a root shell: whatever its prompt looks like, it can add. */
+  /**
+   * Waits for a root shell: whatever its prompt looks like, it can add. Types nothing before a getty has greeted: what comes before the
+   * driver is there fills the FIFO of an Arm machine's serial port (PL011), which may then ask for no more.
+   */
   async waitForShell(timeoutMs: number): Promise<void> {
+    await this.waitFor(GREETING, timeoutMs);
     const ask = setInterval(() => this.type('echo shell-$((40 + 2))\n'), 2000);
     try {
       await this.waitFor(/shell-42/, timeoutMs);
