@@ -1,56 +1,32 @@
-import { sign } from 'node:crypto';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { findVariant, readProject } from '../tools/config/project.ts';
-import { runCommand } from '../tools/process/command.ts';
 import { findBuiltUpdate, optionalTargets } from '../tools/recipe/built-update.ts';
+import { OVA, OvaRig, STEM, VARIANT } from './rig/ova-rig.ts';
 import { OwnStore } from './rig/own-store.ts';
 import { CHECKOUT, Rig } from './rig/rig.ts';
 import { SandboxRig } from './rig/sandbox-rig.ts';
-import { tinyImage } from './rig/tiny-image.ts';
 
-const VARIANT = 'vmware-tiny';
-const IMAGE = 'format: vmdk, layout: { plan: split, os: 1GiB, data: 1GiB, publish: 5GiB }';
-const STEM = `slipway-${VARIANT}-x86_64-v1.2.3`;
-
+let ova: OvaRig;
 let rig: Rig;
 let tools: SandboxRig;
 /** The one with Python, whose parser of XML is not ours. */
 let parser: SandboxRig;
 
-const CHECKED_OUT = tinyImage(VARIANT, IMAGE);
-
 beforeAll(async () => {
-  tools = await SandboxRig.create('image');
   parser = await SandboxRig.create('vm');
-  rig = await Rig.create(CHECKED_OUT);
-  await rig.succeed('build', '--variant', VARIANT);
+  ova = await OvaRig.create();
+  ({ rig, tools } = ova);
 }, 600_000);
 
 afterAll(async () => {
-  for (const each of [rig, tools, parser]) await each[Symbol.asyncDispose]();
+  for (const each of [ova, parser]) await each?.[Symbol.asyncDispose]();
 });
 
-async function look(where: SandboxRig, files: Readonly<Record<string, string>>, script: string): Promise<string[]> {
-  const latest = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest');
-  const inputs = await Promise.all(
-    Object.entries(files).map(async ([name, file]) => {
-      const output = await where.store.putFile(await realpath(join(latest, file)));
-      return [`/slipway/in/${name}`, output] as const;
-    }),
-  );
-  const { result, task } = await where.run({ argv: ['bash', '-euc', script], inputs: Object.fromEntries(inputs) });
-  if (result.outcomes.get(task.id)?.type !== 'built') throw new Error(where.lines.join('\n'));
-  return [...where.lines];
-}
-
-const OVA = { ova: `slipway-${VARIANT}-x86_64.ova` };
-
 test('the archive has the descriptor first, then the manifest, then the disks, and the manifest is true', async () => {
-  const lines = await look(
-    tools,
+  const lines = await ova.look(
     OVA,
     `tar -tvf /slipway/in/ova; mkdir ova; tar -xf /slipway/in/ova -C ova; cd ova
 sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' *.mf | sha256sum -c; cat *.mf; ls`,
@@ -63,8 +39,7 @@ sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' *.mf | sha256sum -c; cat *.mf; ls`
 });
 
 test('the disks in it are streamed, sound, and what the image lays out', async () => {
-  const lines = await look(
-    tools,
+  const lines = await ova.look(
     { ...OVA, os: `slipway-${VARIANT}-x86_64.vmdk`, data: `slipway-${VARIANT}-x86_64-data.vmdk` },
     `tar -xf /slipway/in/ova
 for pair in os: data:-data; do
@@ -141,7 +116,7 @@ EOF
 python3 describe.py ${STEM}.ovf`;
 
 test('the descriptor says what DSP0243 asks for, and the machine is the one of the plan', async () => {
-  const [line = ''] = await look(parser, OVA, DESCRIBE);
+  const [line = ''] = await ova.look(OVA, DESCRIBE, parser);
   const format = 'http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized';
   const GIB = 1024 ** 3;
   expect(JSON.parse(line)).toMatchObject({
@@ -178,7 +153,7 @@ test('the descriptor says what DSP0243 asks for, and the machine is the one of t
 
 test('a disk that does not fit the plan is named, and is not packed', async () => {
   const step = new URL('../tools/vmware/ova.sh', import.meta.url);
-  const disk = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', `slipway-${VARIANT}-x86_64.vmdk`);
+  const disk = ova.latest(`slipway-${VARIANT}-x86_64.vmdk`);
   const { result, task } = await tools.run({
     argv: ['bash', '-euo', 'pipefail', '/slipway/step/ova.sh'],
     inputs: {
@@ -204,85 +179,12 @@ test('a repository of updates has the OVA, under its own name and the one that p
 
 test('made again elsewhere, with one core and out of an empty store, every byte of it is the same', async () => {
   using store = await OwnStore.create('image');
-  await using other = await Rig.create(CHECKED_OUT, store.dir);
+  await using other = await Rig.create(ova.checkout, store.dir);
   await other.succeed('build', '--variant', VARIANT, '--cores', '1');
-  const [here, there] = await Promise.all([rig, other].map(async ({ dir }) => await readSums(dir)));
+  const here = await ova.sums();
+  const there = await readFile(join(other.dir, relative(rig.dir, ova.latest('SHA256SUMS'))), 'utf8');
   expect(there).toBe(here);
   expect(here).toContain('.ova');
-});
-
-async function readSums(dir: string): Promise<string> {
-  return await readFile(join(dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', 'SHA256SUMS'), 'utf8');
-}
-
-/** A key, its certificate, and another key that has none. */
-async function makeKeys(): Promise<void> {
-  const subject = ['-subj', '/CN=Slipway test', '-days', '30'];
-  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ova.key', '-out', 'ova.pem', ...subject);
-  await openssl('genrsa', '-out', 'other.key', '2048');
-}
-
-async function openssl(...argv: readonly string[]): Promise<void> {
-  const { status } = await runCommand([...tools.program('usr/bin/openssl'), ...argv], {
-    env: {},
-    cwd: rig.dir,
-    onLine: () => undefined,
-  });
-  if (status !== 0) throw new Error(`openssl ${argv.join(' ')}`);
-}
-
-test('a signed OVA has a certificate behind the manifest, and openssl finds the signature good', async () => {
-  await makeKeys();
-  const signing = ['--ova-key', join(rig.dir, 'ova.key'), '--ova-certificate', join(rig.dir, 'ova.pem')];
-  await rig.succeed('build', '--variant', VARIANT, ...signing);
-  const lines = await look(
-    tools,
-    OVA,
-    `tar -tf /slipway/in/ova; mkdir ova; tar -xf /slipway/in/ova -C ova; cd ova
-sed -E 's/^SHA256\\((.*)\\)= (.*)$/\\2  \\1/' *.mf | sha256sum -c --quiet
-grep -oE '^SHA256[^=]*=' *.cert
-sed -n 's/^SHA256.*= //p' *.cert | tr a-f A-F | basenc --base16 -d > signature
-openssl x509 -in *.cert -noout -pubkey > key
-openssl dgst -sha256 -verify key -signature signature *.mf`,
-  );
-  const members = ['.ovf', '.mf', '.cert', '.vmdk', '-data.vmdk'].map((suffix) => `${STEM}${suffix}`);
-  expect(lines).toEqual([...members, `SHA256(${STEM}.mf)=`, 'Verified OK']);
-  const key = (await readFile(join(rig.dir, 'ova.key'), 'utf8')).split('\n')[1];
-  const { stdout } = await rig.make('--json', 'build', '--variant', VARIANT, ...signing);
-  expect(stdout).toContain('"type":"result"');
-  expect(stdout).not.toContain(key);
-});
-
-test('a signature that was made in another building gives the same OVA, bit by bit', async () => {
-  const latest = join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest');
-  const certificate = ['--ova-certificate', join(rig.dir, 'ova.pem')];
-  await rig.succeed('build', '--variant', VARIANT, '--ova-key', join(rig.dir, 'ova.key'), ...certificate);
-  const sums = await readFile(join(latest, 'SHA256SUMS'), 'utf8');
-  const folder = join(rig.dir, 'request');
-  const asked = await rig.make('build', '--variant', VARIANT, '--ova-sign-later', folder);
-  expect(asked.stdout).toContain(`${STEM}.mf.tbs wait for their signatures in <checkout>/request`);
-  const back = ['build', '--variant', VARIANT, '--ova-signatures', folder, ...certificate];
-  expect((await rig.make(...back)).stderr).toContain('[vmware/no-signature]');
-  const manifest = await readFile(join(folder, `${STEM}.mf.tbs`));
-  const signed = (file: string) => readFile(join(rig.dir, file)).then((key) => sign('sha256', manifest, key));
-  await writeFile(join(folder, `${STEM}.mf.sig`), await signed('other.key'));
-  expect((await rig.make(...back)).stderr).toContain('[vmware/bad-signature]');
-  await writeFile(join(folder, `${STEM}.mf.sig`), await signed('ova.key'));
-  expect(await rig.make(...back)).toMatchObject({ status: 0 });
-  expect(await readFile(join(latest, 'SHA256SUMS'), 'utf8')).toBe(sums);
-});
-
-test('a key is refused before anything is built, where it is not that of the certificate or half of it is missing', async () => {
-  const certificate = ['--ova-certificate', join(rig.dir, 'ova.pem')];
-  const other = await rig.make('build', '--variant', VARIANT, '--ova-key', join(rig.dir, 'other.key'), ...certificate);
-  expect(other.status).toBe(1);
-  expect(other.stderr).toContain('expected the RSA key of "<checkout>/ova.pem", got another');
-  const half = await rig.make('build', '--variant', VARIANT, ...certificate);
-  expect(half.status).toBe(1);
-  expect(half.stderr).toContain('expected --ova-certificate, and with it --ova-key or --ova-signatures');
-  const two = ['--ova-sign-later', join(rig.dir, 'request'), '--ova-key', join(rig.dir, 'ova.key')];
-  const both = await rig.make('build', '--variant', VARIANT, ...certificate, ...two);
-  expect(both.stderr).toContain('expected one of --ova-key, --ova-sign-later, --ova-signatures');
 });
 
 test('a template of the variant is filled in, and a placeholder too many is an error at its place', async () => {
@@ -295,11 +197,10 @@ test('a template of the variant is filled in, and a placeholder too many is an e
   expect(stderr).not.toContain('Pack the OVA');
   await rig.write({ [template]: '<Envelope>{{OS_DISK}} {{DATA_DISK}}</Envelope>\n' });
   expect(await rig.make('build', '--variant', VARIANT)).toMatchObject({ status: 0 });
-  const lines = await look(tools, OVA, `tar -xOf /slipway/in/ova ${STEM}.ovf`);
+  const lines = await ova.look(OVA, `tar -xOf /slipway/in/ova ${STEM}.ovf`);
   expect(lines).toEqual([`<Envelope>${STEM}.vmdk ${STEM}-data.vmdk</Envelope>`]);
 });
 
 test('the variant is told by its name wherever the OVA goes', async () => {
-  const sums = await readFile(join(rig.dir, 'build', 'images', `x86_64-${VARIANT}`, 'latest', 'SHA256SUMS'), 'utf8');
-  expect(sums).toMatch(/^[0-9a-f]{64} {2}slipway-vmware-tiny-x86_64-1\.2\.3-00000000\.ova$/m);
+  expect(await ova.sums()).toMatch(/^[0-9a-f]{64} {2}slipway-vmware-tiny-x86_64-1\.2\.3-00000000\.ova$/m);
 });
