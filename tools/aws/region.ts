@@ -46,7 +46,8 @@ export class Region {
     this.sts = clients.sts;
     this.lanes = {
       ec2: new Lanes({ start: 4, ceiling: 8 }),
-      ebs: new Lanes({ start: 32, ceiling: MAX_BLOCK_LANES }),
+      // All of them at once: it is throttling that makes them fewer.
+      ebs: new Lanes({ start: MAX_BLOCK_LANES, ceiling: MAX_BLOCK_LANES }),
       kms: new Lanes({ start: 2, ceiling: 4 }),
       servicequotas: new Lanes({ start: 2, ceiling: 4 }),
       ssm: new Lanes({ start: 2, ceiling: 4 }),
