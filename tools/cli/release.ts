@@ -9,6 +9,7 @@ import { ARCHES } from '../config/arch.ts';
 import { readProject } from '../config/project.ts';
 import { unreachable } from '../errors.ts';
 import { versionDirectory } from '../image/names.ts';
+import type { CreatedUpdate } from '../recipe/create-update.ts';
 import { wantedVariant } from '../recipe/plan-targets.ts';
 import { findBuiltImage, findDisks } from '../recipe/publish-image.ts';
 import { createImages } from './ami-create.ts';
@@ -21,6 +22,7 @@ import { addPublishFlags } from './publish-flags.ts';
 import type { PublishFlags } from './publish-flags.ts';
 import { RELEASE_STEPS, ReleaseState } from './release-state.ts';
 import type { ReleaseStep } from './release-state.ts';
+import { SIGN_LATER } from './repo-flags.ts';
 import type { RunVerb, Session } from './session.ts';
 import { promote, setParameters } from './ssm.ts';
 
@@ -32,6 +34,7 @@ interface ReleaseFlags extends PublishFlags, RunFlags, ProfileFlags {
   readonly waves: string;
   readonly expiration: string;
   readonly start?: string;
+  readonly signLater?: string;
   readonly to?: string;
   readonly public?: boolean;
   readonly target: string;
@@ -49,6 +52,7 @@ export function addRelease(program: Command, run: RunVerb): void {
     .option('--waves <policy>', 'how the update reaches the fleet', 'default')
     .option('--expiration <policy>', 'how long the metadata is good for', 'default')
     .option('--start <when>', 'when the release starts; now unless told')
+    .option(...SIGN_LATER)
     .option('--to <address>', 'where the repository is published, if not where Infra.yaml says')
     .option('--public', 'let everybody start the AMIs')
     .option('--target <version>', 'the name that SSM parameters are promoted to', 'latest')
@@ -68,10 +72,11 @@ function parseSteps(text: string): readonly ReleaseStep[] {
 
 async function release(session: Session, flags: ReleaseFlags): Promise<void> {
   const told: { step: ReleaseStep; text: string; data: unknown }[] = [];
+  const next: string[] = [];
   const chosen = flags.steps ?? RELEASE_STEPS;
-  const run = async (step: ReleaseStep): Promise<void> => {
+  const run = async (step: ReleaseStep): Promise<'done' | 'waiting'> => {
     const inner = { ...session, result: (text: string, data: unknown): void => void told.push({ step, text, data }) };
-    await perform(inner, flags, step);
+    return (await perform(inner, flags, step)) === 'waiting' ? 'waiting' : 'done';
   };
   // Nothing to do for it is quickly found out, and no state file knows better.
   if (chosen.includes('build')) await run('build');
@@ -82,12 +87,17 @@ async function release(session: Session, flags: ReleaseFlags): Promise<void> {
       told.push({ step, text: `Done at ${doneAt}; do it again with --steps ${step} --again`, data: { doneAt } });
       continue;
     }
-    await run(step);
+    const ended = await run(step);
     state.mark(step);
+    // A release that is not signed is not published, and nobody is told of it by other ways.
+    if (ended === 'waiting') {
+      next.push('Then run this command again: it goes on from there');
+      break;
+    }
   }
-  const text = told.map(({ step, text: each }) => `${step}\n${each.replaceAll(/^/gm, '  ')}`).join('\n');
+  const text = told.map(({ step, text: each }) => `${step}\n${each.replaceAll(/^/gm, '  ')}`);
   session.result(
-    text,
+    [...text, ...next].join('\n'),
     told.map(({ step, data }) => ({ step, data })),
   );
 }
@@ -101,7 +111,12 @@ function openState({ globals }: Session, flags: ReleaseFlags): ReleaseState {
   return ReleaseState.open(path, `${versionDirectory(image.name)} ${disksDigest(findDisks(image, which))}`);
 }
 
-async function perform(session: Session, flags: ReleaseFlags, step: ReleaseStep): Promise<void> {
+/** Gives `waiting` when others have to sign first what the step has made. */
+async function perform(
+  session: Session,
+  flags: ReleaseFlags,
+  step: ReleaseStep,
+): Promise<CreatedUpdate['state'] | void> {
   switch (step) {
     case 'build':
       return await buildVariants(session, flags);

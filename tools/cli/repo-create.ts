@@ -28,7 +28,8 @@ export interface CreateFlags extends FleetFlags {
   readonly signLater?: string;
 }
 
-export async function create(session: Session, flags: CreateFlags): Promise<void> {
+/** Gives whether the repository is `written`, or `waiting` for signatures. */
+export async function create(session: Session, flags: CreateFlags): Promise<CreatedUpdate['state']> {
   await using bench = await openBench(session);
   const variant = wantedVariant(bench.project, flags.variant);
   const repo = await openRepo(flags, surroundingsOf(session));
@@ -57,14 +58,16 @@ export async function create(session: Session, flags: CreateFlags): Promise<void
   if (created.state === 'waiting') {
     const { text, json } = describeWaiting(created);
     const added = describeAdded(created.added);
-    return session.result([headOf(created), added, text, describeSigning(session, flags.signLater ?? '')].join('\n'), {
+    session.result([headOf(created), added, text, describeSigning(session, flags.signLater ?? '')].join('\n'), {
       ...json,
       version: created.version,
     });
+    return 'waiting';
   }
   const command = publishCommand(session, created.dir, flags);
   const to = repo.address === undefined ? ' --to file:<dir> or s3://<bucket>/<prefix>' : '';
   session.result(describe(created, `${command}${to}`), toJson(created));
+  return 'written';
 }
 
 /** @throws BuildError cli/bad-moment */

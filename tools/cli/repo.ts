@@ -42,7 +42,11 @@ function addCreate(repo: Command, run: RunVerb): void {
         'repo create --variant metal-dev --sign-later /media/request',
       ),
     )
-    .action((flags: CreateFlags) => run(async (session) => (await import('./repo-create.ts')).create(session, flags)));
+    .action((flags: CreateFlags) =>
+      run(async (session) => {
+        await (await import('./repo-create.ts')).create(session, flags);
+      }),
+    );
 }
 
 function addPublish(repo: Command, run: RunVerb): void {
