@@ -11,7 +11,7 @@ import type { ObservedImage } from './observe.ts';
 import { isPublic, lacking, onSnapshots, permissionText, sortPermissions } from './permissions.ts';
 import { readBack } from './read-back.ts';
 import type { Region } from './region.ts';
-import type { Upkeep } from './sharing.ts';
+import type { Upkeep } from './sharing-plan.ts';
 
 /** Holds each AMI of amis.json against what is in its region. An unreachable region is a finding, too. */
 export async function validateAmis({ regions }: Upkeep, amis: Amis): Promise<readonly Finding[]> {

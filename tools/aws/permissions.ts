@@ -3,6 +3,7 @@ import type { LaunchPermission } from '@aws-sdk/client-ec2';
 import { z } from 'zod';
 
 import type { AwsConfig } from '../config/infra-aws.ts';
+import { BuildError } from '../errors.ts';
 import type { Region } from './region.ts';
 
 /** As amis.json writes it: one key each. */
@@ -68,24 +69,45 @@ export async function readSnapshotPermissions(at: Region, snapshot: string): Pro
 
 export type Direction = 'grant' | 'revoke';
 
-export async function changeImage(
-  at: Region,
-  image: string,
-  { direction, permissions }: { direction: Direction; permissions: readonly Permission[] },
-): Promise<void> {
-  const LaunchPermission = toEc2(direction, permissions);
+export interface ShareChange {
+  readonly direction: Direction;
+  readonly permissions: readonly Permission[];
+}
+
+/** Gives who may start it afterwards, as read back. @throws BuildError aws/not-shared */
+export async function changeImage(at: Region, image: string, change: ShareChange): Promise<readonly Permission[]> {
+  const LaunchPermission = toEc2(change);
   await at.call('ec2:ModifyImageAttribute', (o) =>
     at.ec2.modifyImageAttribute({ ImageId: image, LaunchPermission }, o),
   );
+  return assertChanged(at, image, { change, now: await readImagePermissions(at, image) });
 }
 
+/** Gives who may make volumes of it afterwards, as read back. @throws BuildError aws/not-shared */
 export async function changeSnapshot(
   at: Region,
   snapshot: string,
-  { direction, permissions }: { direction: Direction; permissions: readonly Permission[] },
-): Promise<void> {
-  const change = { SnapshotId: snapshot, CreateVolumePermission: toEc2(direction, permissions) };
-  await at.call('ec2:ModifySnapshotAttribute', (o) => at.ec2.modifySnapshotAttribute(change, o));
+  change: ShareChange,
+): Promise<readonly Permission[]> {
+  const request = { SnapshotId: snapshot, CreateVolumePermission: toEc2(change) };
+  await at.call('ec2:ModifySnapshotAttribute', (o) => at.ec2.modifySnapshotAttribute(request, o));
+  return assertChanged(at, snapshot, { change, now: await readSnapshotPermissions(at, snapshot) });
+}
+
+function assertChanged(
+  { name }: Region,
+  id: string,
+  { change: { direction, permissions }, now }: { change: ShareChange; now: readonly Permission[] },
+): readonly Permission[] {
+  const missing = lacking(permissions, now);
+  const wrong = direction === 'grant' ? missing : permissions.filter((one) => !missing.includes(one));
+  if (wrong.length === 0) return now;
+  const texts = wrong.map(permissionText).join(', ');
+  throw new BuildError(
+    'aws/not-shared',
+    `Cannot change who may use "${id}" in ${name}: what is read back differs at ${texts}`,
+    { hint: 'Run the same command again; if it stays so, look for a policy of the organization that forbids it' },
+  );
 }
 
 function fromEc2({ Group, UserId, OrganizationArn, OrganizationalUnitArn }: LaunchPermission): Permission[] {
@@ -96,7 +118,7 @@ function fromEc2({ Group, UserId, OrganizationArn, OrganizationalUnitArn }: Laun
   return OrganizationalUnitArn === undefined ? [] : [{ organizationalunitarn: OrganizationalUnitArn }];
 }
 
-function toEc2(direction: Direction, permissions: readonly Permission[]) {
+function toEc2({ direction, permissions }: ShareChange) {
   const list = permissions.map((permission) => {
     if ('group' in permission) return { Group: 'all' as const };
     if ('userid' in permission) return { UserId: permission.userid };

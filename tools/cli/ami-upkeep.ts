@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 
 import { readAmis, selectAmis } from '../aws/amis-file.ts';
-import { performUpkeep, planDeletion, planDeprecation, planGarbage, wholeMinute } from '../aws/upkeep.ts';
+import { planDeletion, planDeprecation, planGarbage, wholeMinute } from '../aws/upkeep-plan.ts';
+import { performUpkeep } from '../aws/upkeep.ts';
 import { BuildError } from '../errors.ts';
 import { describeAmis } from './ami-create.ts';
 import { example } from './help.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { Upkeep } from '../aws/sharing.ts';
+import type { Upkeep } from '../aws/sharing-plan.ts';
 import { runSteps } from '../publish/steps.ts';
 import type { Step, StepRun } from '../publish/steps.ts';
 import { describeSteps } from './describe-steps.ts';
