@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { Evil } from './rig/evil.ts';
 
@@ -11,6 +11,8 @@ const FAR_AHEAD = 4_000_000_000;
 const fleet = ['--variant', 'metal-dev'];
 
 beforeAll(async () => {
+  // All of it within one second: versions are seconds, and files are named after them.
+  vi.setSystemTime(new Date());
   evil = await Evil.create();
   evil.begin();
   const snapshot = evil.fileOf(evil.spoilt, 'snapshot');
@@ -21,7 +23,10 @@ beforeAll(async () => {
   evil.resign('timestamp.json', (words) => ({ ...words, version: FAR_AHEAD }));
 }, 600_000);
 
-afterAll(() => evil[Symbol.asyncDispose]());
+afterAll(async () => {
+  vi.useRealTimers();
+  await evil[Symbol.asyncDispose]();
+});
 
 test('with another key versions begin anew, and clients that saw those of the thief go on', async () => {
   const { rig } = evil;

@@ -8,7 +8,7 @@ import { canonicalBytes } from './key.ts';
 import type { LoadedRepository } from './load.ts';
 import { SPEC_VERSION } from './metadata.ts';
 import type { Signed, Snapshot, TargetFile, Targets, Timestamp } from './metadata.ts';
-import { nextVersion, remembered } from './next-version.ts';
+import { inReach, nextVersion, remembered } from './next-version.ts';
 import { tooFewKeys } from './role.ts';
 import type { SignedRole } from './role.ts';
 import { newest } from './roots.ts';
@@ -83,7 +83,7 @@ export async function signAsFarAsKeysReach(
   const dates = expirations(options, { rootExpires: root.expires, given });
   const known = remembered(base, root);
   const sign = async <S extends Signed>(role: OnlineRole, words: Words<S>): Promise<SignedRole<S> | HalfSigned<S>> => {
-    const version = nextVersion(known[role], options.now);
+    const version = nextVersion(known[role] ?? inReach(base, options.now), options.now);
     const signed = words({ spec_version: SPEC_VERSION, version, expires: dates[role] });
     return await signAtHand({ role, signed, signatures: [] }, await options.signers(role), authorityOf(root, role));
   };

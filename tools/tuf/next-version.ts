@@ -30,6 +30,23 @@ export function remembered(base: LoadedRepository | undefined, root: Root): Part
 const CLOCK_SLACK_SECONDS = 300;
 
 /**
+ * What versions of a role begin anew after: the files of a publication moments ago are still there, and no two may have one name. A thief's
+ * versions, far ahead, do not count.
+ */
+export function inReach(base: LoadedRepository | undefined, now: Date): SignedRole | undefined {
+  if (base === undefined) return undefined;
+  const roles = [base.targets, base.snapshot, base.timestamp];
+  return roles
+    .filter(({ signed: { version } }) => version <= furthestVersion(now))
+    .toSorted((a, b) => a.signed.version - b.signed.version)
+    .at(-1);
+}
+
+function furthestVersion(now: Date): number {
+  return Math.floor(now.getTime() / 1000) + CLOCK_SLACK_SECONDS;
+}
+
+/**
  * Versions are seconds since 1970, and grow whatever happens: hosts refuse one that is lower than what they saw.
  * @throws BuildError tuf/clock-behind
  */
@@ -39,7 +56,7 @@ export function nextVersion(
 ): number {
   const seconds = Math.floor(now.getTime() / 1000);
   const version = before?.signed.version ?? 0;
-  if (version > seconds + CLOCK_SLACK_SECONDS) {
+  if (version > furthestVersion(now)) {
     const finding = `its version ${version} is of ${formatMoment(new Date(version * 1000))}, and this machine's clock says ${formatMoment(now)}`;
     throw new BuildError(
       'tuf/clock-behind',
