@@ -68,6 +68,30 @@ test('it does not matter in which pieces the bytes come, nor that a frame follow
   expect(await digestOf(pieces(Buffer.concat([frame, frame]), 1 << 20))).toBe(twice);
 });
 
+/** A frame of somebody's own data (LZ4 frame format, "Skippable Frames"): one of 16 magic numbers, a length, that many bytes. */
+function userFrame(number: number, bytes: number): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(0x184d2a50 + number);
+  head.writeUInt32LE(bytes, 4);
+  return Buffer.concat([head, Buffer.alloc(bytes, 1)]);
+}
+
+test.each([0, 15])('frames of other data, of kind %i, are read past wherever they stand', async (number) => {
+  const frame = readFileSync(compress('-9'));
+  const around = [userFrame(number, 0), userFrame(number, 100_000), frame, userFrame(number, 3)];
+  expect(await digestOf(pieces(Buffer.concat(around), 1013))).toBe(sha256);
+});
+
+test.each([5, 8, 100])('such a frame cut off after %i bytes is an error', async (length) => {
+  const cut = userFrame(0, 100_000).subarray(0, length);
+  await expect(digestOf(pieces(cut, 1013))).rejects.toThrow('Cannot decompress the LZ4 frame');
+});
+
+test('the numbers beside those of such frames are no frames', async () => {
+  for (const number of [-1, 16])
+    await expect(digestOf(pieces(userFrame(number, 3), 1013))).rejects.toThrow('expected the magic number of a frame');
+});
+
 test('whatever bit is turned over, it is found out', async () => {
   const frame = readFileSync(compress('-9', '-BX', '--content-size'));
   for (let at = 0; at < 60; at += 1) {
